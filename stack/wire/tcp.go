@@ -22,10 +22,7 @@ func ParseSegment(b []byte, seg *Segment) error {
 		return ErrTruncated
 	}
 	hlen := int(b[12]>>4) * 4
-	if hlen < TCPMinHeader {
-		return ErrDataOffset
-	}
-	if hlen > len(b) {
+	if hlen < TCPMinHeader || hlen > len(b) {
 		return ErrDataOffset
 	}
 	*seg = Segment{
