@@ -18,12 +18,9 @@ const tcpChecksumAt = 16
 // leaves TOS, GSOSize and Buf zero. It doesn't look at the checksum: see [VerifyTransport]. Reserved bits are ignored
 // (RFC 9293 section 3.1). It may say ErrTruncated or ErrDataOffset; options never make it fail.
 func ParseSegment(b []byte, seg *Segment) error {
-	if len(b) < TCPMinHeader {
-		return ErrTruncated
-	}
-	hlen := int(b[12]>>4) * 4
-	if hlen < TCPMinHeader || hlen > len(b) {
-		return ErrDataOffset
+	hlen, err := tcpHeaderLen(b)
+	if err != nil {
+		return err
 	}
 	*seg = Segment{
 		SrcPort: binary.BigEndian.Uint16(b[0:]),
@@ -37,6 +34,18 @@ func ParseSegment(b []byte, seg *Segment) error {
 	seg.Options.parse(b[TCPMinHeader:hlen])
 	seg.Payload.Append(b[hlen:])
 	return nil
+}
+
+// tcpHeaderLen returns the length in octets of the header at the start of b, options included.
+func tcpHeaderLen(b []byte) (int, error) {
+	if len(b) < TCPMinHeader {
+		return 0, ErrTruncated
+	}
+	n := int(b[12]>>4) * 4
+	if n < TCPMinHeader || n > len(b) {
+		return 0, ErrDataOffset
+	}
+	return n, nil
 }
 
 // HeaderLen is the length in octets of the header that PutHeader writes, options and their padding included.
