@@ -63,7 +63,7 @@ func (s Span) Empty() bool { return s.Start.AtOrAfter(s.End) }
 func (s Span) Contains(o Span) bool { return s.Start.AtOrBefore(o.Start) && o.End.AtOrBefore(s.End) }
 
 // Overlaps reports whether s and o share an octet.
-func (s Span) Overlaps(o Span) bool { return s.Start.Before(o.End) && o.Start.Before(s.End) }
+func (s Span) Overlaps(o Span) bool { return !s.Intersect(o).Empty() }
 
 // Intersect returns the octets that s and o share; an empty span where there are none.
 func (s Span) Intersect(o Span) Span { return Span{Max(s.Start, o.Start), Min(s.End, o.End)} }
