@@ -95,8 +95,8 @@ func TestAddAndMinus(t *testing.T) {
 	}
 	check(t, "Minus undoes Add", func(a seq.Num, n int32) bool { return a.Add(int(n)).Minus(a) == int(n) })
 	check(t, "Add undoes Minus", func(a, b seq.Num) bool { return a.Add(b.Minus(a)) == b })
-	if n := seq.Num(0).Add(1<<32 + 5); n != 5 {
-		t.Errorf("Add takes its number modulo 2^32: got %v, want 5", n)
+	if n := seq.Num(7).Add(math.MinInt32); n != half+7 {
+		t.Errorf("half the circle back from 7 is %v, want %v", n, seq.Num(half+7))
 	}
 }
 
