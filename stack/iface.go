@@ -1,7 +1,10 @@
 package stack
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
+	"syscall"
 
 	"github.com/gotcp/gotcp/stack/link"
 )
@@ -45,3 +48,49 @@ func (i *Iface) Info() IfaceInfo {
 }
 
 func (i *Iface) loopback() bool { return i.flags&FlagLoopback != 0 }
+
+// plug returns a network with one more interface, its addresses and the routes to the networks around them.
+func (n *network) plug(ifc *Iface) (*network, error) {
+	m := &network{routes: n.routes, own: maps.Clone(n.own), bcast: maps.Clone(n.bcast)}
+	ifc.index = len(n.ifaces) + 1
+	m.ifaces = append(slices.Clone(n.ifaces), ifc)
+	if ifc.loopback() {
+		return m, nil // it has addresses that need no table
+	}
+	for _, p := range ifc.prefixes {
+		a := addr4(p.Addr().As4())
+		if m.own[a] != nil {
+			return nil, syscall.EADDRINUSE
+		}
+		m.own[a] = ifc
+		if b, ok := broadcastOf(p); ok {
+			m.bcast[b] = ifc
+		}
+		m = m.addRoute(p, ifc)
+	}
+	return m, nil
+}
+
+// unplug returns a network without an interface that plug added last of all.
+func (n *network) unplug(ifc *Iface) *network {
+	is := func(_ addr4, i *Iface) bool { return i == ifc }
+	m := &network{own: maps.Clone(n.own), bcast: maps.Clone(n.bcast)}
+	m.ifaces = slices.DeleteFunc(slices.Clone(n.ifaces), func(i *Iface) bool { return i == ifc })
+	m.routes = slices.DeleteFunc(slices.Clone(n.routes), func(r routeEntry) bool { return r.ifc == ifc })
+	maps.DeleteFunc(m.own, is)
+	maps.DeleteFunc(m.bcast, is)
+	return m
+}
+
+// broadcastOf is the directed broadcast address of the network around an address. The two smallest networks have none
+// (RFC 3021).
+func broadcastOf(p netip.Prefix) (addr4, bool) {
+	if p.Bits() > 30 {
+		return addr4{}, false
+	}
+	b := p.Addr().As4()
+	for i := p.Bits(); i < 32; i++ {
+		b[i/8] |= 0x80 >> (i % 8)
+	}
+	return b, true
+}

@@ -2,7 +2,6 @@ package stack
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -40,7 +39,7 @@ func New(cfg Config) *Stack {
 	cfg.fill()
 	s := &Stack{cfg: cfg, epoch: cfg.Clock.Now()}
 	s.keys.init(cfg.Rand)
-	s.ids.init(cfg.Rand)
+	s.ids.init(cfg.Rand, s.keys.ipID)
 	s.tcpPorts.init(s)
 	s.udpPorts.init(s)
 	s.icmp.init(s)
@@ -51,7 +50,7 @@ func New(cfg Config) *Stack {
 	s.net.Store(&network{own: map[addr4]*Iface{}, bcast: map[addr4]*Iface{}})
 	d := cfg.Loopback
 	if d == nil {
-		d = newLoopback(s)
+		d = newLoopback()
 	}
 	if _, err := s.attach(d, FlagLoopback, []netip.Prefix{netip.PrefixFrom(loopbackAddr, 8)}); err != nil {
 		s.log("loopback cannot be attached", "err", err)
@@ -79,8 +78,10 @@ func (s *Stack) AddDevice(d link.Device, addrs ...netip.Prefix) (*Iface, error) 
 		if !a.Is4() {
 			return nil, syscall.EAFNOSUPPORT
 		}
-		if b := addr4(a.As4()); !p.IsValid() || b.thisNet() || b.loopback() || b.multicast() || b.classE() {
-			return nil, fmt.Errorf("stack: %v: %w", p, syscall.EINVAL)
+		b := addr4(a.As4())
+		bcast, ok := broadcastOf(p)
+		if b.thisNet() || b.loopback() || b.multicast() || b.classE() || ok && b == bcast {
+			return nil, syscall.EINVAL
 		}
 	}
 	return s.attach(d, FlagPointToPoint, addrs)
@@ -164,7 +165,7 @@ func (s *Stack) Addrs() []netip.Addr {
 	return addrs
 }
 
-// Socket makes a socket: syscall.SOCK_STREAM (TCP) or syscall.SOCK_DGRAM (UDP). EPROTOTYPE-like mistakes give
+// Socket makes a socket: syscall.SOCK_STREAM (TCP) or syscall.SOCK_DGRAM (UDP). Another type gives
 // ESOCKTNOSUPPORT, a closed stack [ErrClosed].
 func (s *Stack) Socket(typ int) (Socket, error) {
 	if s.closed.Load() {

@@ -1,0 +1,151 @@
+package stack
+
+import (
+	"sync"
+
+	"github.com/gotcp/gotcp/stack/link"
+	"github.com/gotcp/gotcp/stack/tcp"
+)
+
+// loopback is the link from a stack to itself. Who writes a packet delivers it, and those that come while it does so:
+// it has a queue and no goroutine. So a packet that answers a packet, and so on, makes no deeper and deeper call, and
+// nobody is called with what the writer of the packet holds but once.
+type loopback struct {
+	recv func(*link.Frame)
+
+	mu       sync.Mutex // not held while a packet is delivered
+	queue    []loopPacket
+	head     int // of queue: the next to deliver
+	bytes    int // memory that queue holds
+	draining bool
+	closed   bool
+	idle     chan struct{} // told by who stops delivering after Close
+}
+
+// loopPacket is a packet on its way.
+type loopPacket struct {
+	buf  []byte // from the pool of the byte stores, so that a receiver may adopt it; or small
+	n    int
+	gso  int
+	csum link.Csum
+}
+
+const (
+	loopbackMTU = 65535   // all that IPv4 can say
+	loopSmall   = 2048    // packets of up to so many octets have buffers of that size
+	loopMemory  = 8 << 20 // what may be on the way: the rest is dropped
+	// loopTurns is how many packets one writer delivers for others before it leaves that to a goroutine, which ends with
+	// the queue.
+	loopTurns = 256
+)
+
+// smallBufs hold bytes only, so they may wander between testing/synctest bubbles.
+var smallBufs = sync.Pool{New: func() any { return new([loopSmall]byte) }}
+
+func newLoopback() *loopback { return &loopback{idle: make(chan struct{}, 1)} }
+
+func (l *loopback) Name() string { return "lo" }
+
+func (l *loopback) MTU() int { return loopbackMTU }
+
+// Offload says that checksums need not be completed for a way through memory.
+func (l *loopback) Offload() link.Offload { return link.Offload{Csum: true} }
+
+func (l *loopback) Attach(recv func(*link.Frame)) error {
+	l.recv = recv
+	return nil
+}
+
+func (l *loopback) Write(f *link.Frame) error {
+	l.mu.Lock()
+	if err := l.push(f); err != nil || l.draining {
+		l.mu.Unlock()
+		return err
+	}
+	l.draining = true
+	l.mu.Unlock()
+	l.drain(loopTurns)
+	return nil
+}
+
+// push copies a frame into the queue.
+func (l *loopback) push(f *link.Frame) error {
+	p := loopPacket{n: f.Len(), gso: f.GSOSize, csum: f.Csum}
+	switch {
+	case l.closed:
+		return link.ErrClosed
+	case p.n > loopbackMTU || l.bytes+loopSmall > loopMemory:
+		return link.ErrDropped
+	case p.n > loopSmall:
+		p.buf = tcp.GetBuf()
+	default:
+		p.buf = smallBufs.Get().(*[loopSmall]byte)[:]
+	}
+	n := copy(p.buf, f.Head)
+	for _, b := range f.Tail {
+		n += copy(p.buf[n:], b)
+	}
+	l.bytes += len(p.buf)
+	l.queue = append(l.queue, p)
+	return nil
+}
+
+// pop takes the next packet. Where there is none, or the link is closed, the caller doesn't deliver any more.
+func (l *loopback) pop() (loopPacket, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.head == len(l.queue) {
+		l.queue, l.head = l.queue[:0], 0
+		l.draining = false
+		if l.closed {
+			l.queue = nil
+			l.idle <- struct{}{}
+		}
+		return loopPacket{}, false
+	}
+	p := l.queue[l.head]
+	l.queue[l.head] = loopPacket{}
+	l.head++
+	l.bytes -= len(p.buf)
+	return p, true
+}
+
+// drain delivers what is queued, turns packets at most; the rest is left to a goroutine.
+func (l *loopback) drain(turns int) {
+	for i := 0; i != turns; i++ {
+		p, ok := l.pop()
+		if !ok {
+			return
+		}
+		l.deliver(p)
+	}
+	go l.drain(-1)
+}
+
+// deliver hands a packet up and gives its buffer back, or the one that came in its place.
+func (l *loopback) deliver(p loopPacket) {
+	f := link.Frame{Head: p.buf[:p.n], Csum: p.csum, GSOSize: p.gso}
+	if len(p.buf) == loopSmall {
+		l.recv(&f)
+		smallBufs.Put((*[loopSmall]byte)(p.buf))
+		return
+	}
+	f.Buf = p.buf
+	l.recv(&f)
+	tcp.PutBuf(f.Buf)
+}
+
+func (l *loopback) Close() error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return link.ErrClosed
+	}
+	l.closed = true
+	busy := l.draining
+	l.mu.Unlock()
+	if busy {
+		<-l.idle
+	}
+	return nil
+}
