@@ -2,6 +2,7 @@ package stack
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/gotcp/gotcp/stack/link"
 	"github.com/gotcp/gotcp/stack/tcp"
@@ -15,10 +16,10 @@ type loopback struct {
 
 	mu       sync.Mutex // not held while a packet is delivered
 	queue    []loopPacket
-	head     int // of queue: the next to deliver
-	bytes    int // memory that queue holds
+	spare    []loopPacket // an empty queue's memory, while nobody delivers
+	bytes    int          // memory that packets on the way hold
 	draining bool
-	closed   bool
+	closed   atomic.Bool
 	idle     chan struct{} // told by who stops delivering after Close
 }
 
@@ -63,8 +64,9 @@ func (l *loopback) Write(f *link.Frame) error {
 		return err
 	}
 	l.draining = true
+	last := l.spare
 	l.mu.Unlock()
-	l.drain(loopTurns)
+	l.drain(last, loopTurns)
 	return nil
 }
 
@@ -72,7 +74,7 @@ func (l *loopback) Write(f *link.Frame) error {
 func (l *loopback) push(f *link.Frame) error {
 	p := loopPacket{n: f.Len(), gso: f.GSOSize, csum: f.Csum}
 	switch {
-	case l.closed:
+	case l.closed.Load():
 		return link.ErrClosed
 	case p.n > loopbackMTU || l.bytes+loopSmall > loopMemory:
 		return link.ErrDropped
@@ -90,40 +92,48 @@ func (l *loopback) push(f *link.Frame) error {
 	return nil
 }
 
-// pop takes the next packet. Where there is none, or the link is closed, the caller doesn't deliver any more.
-func (l *loopback) pop() (loopPacket, bool) {
+// take gives the packets queued to the caller, who delivers them, and takes the last batch back, delivered, for its
+// memory. Where there are none, or the link is closed, the caller doesn't deliver any more.
+func (l *loopback) take(last []loopPacket) []loopPacket {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || l.head == len(l.queue) {
-		l.queue, l.head = l.queue[:0], 0
-		l.draining = false
-		if l.closed {
-			l.queue = nil
+	for _, p := range last {
+		l.bytes -= len(p.buf)
+	}
+	clear(last)
+	if l.closed.Load() || len(l.queue) == 0 {
+		l.spare, l.draining = last[:0], false
+		if l.closed.Load() {
+			l.queue, l.spare = nil, nil
 			l.idle <- struct{}{}
 		}
-		return loopPacket{}, false
+		return nil
 	}
-	p := l.queue[l.head]
-	l.queue[l.head] = loopPacket{}
-	l.head++
-	l.bytes -= len(p.buf)
-	return p, true
+	batch := l.queue
+	l.queue = last[:0]
+	return batch
 }
 
-// drain delivers what is queued, turns packets at most; the rest is left to a goroutine.
-func (l *loopback) drain(turns int) {
-	for i := 0; i != turns; i++ {
-		p, ok := l.pop()
-		if !ok {
+// drain delivers what is queued. last is the batch delivered already. After turns packets the rest is left to a goroutine
+// (turns 0: all is delivered here).
+func (l *loopback) drain(last []loopPacket, turns int) {
+	n := 0
+	for batch := l.take(last); batch != nil; batch = l.take(batch) {
+		for _, p := range batch {
+			l.deliver(p)
+		}
+		if n += len(batch); turns > 0 && n >= turns {
+			go l.drain(batch, 0)
 			return
 		}
-		l.deliver(p)
 	}
-	go l.drain(-1)
 }
 
 // deliver hands a packet up and gives its buffer back, or the one that came in its place.
 func (l *loopback) deliver(p loopPacket) {
+	if l.closed.Load() {
+		return
+	}
 	f := link.Frame{Head: p.buf[:p.n], Csum: p.csum, GSOSize: p.gso}
 	if len(p.buf) == loopSmall {
 		l.recv(&f)
@@ -137,11 +147,10 @@ func (l *loopback) deliver(p loopPacket) {
 
 func (l *loopback) Close() error {
 	l.mu.Lock()
-	if l.closed {
+	if l.closed.Swap(true) {
 		l.mu.Unlock()
 		return link.ErrClosed
 	}
-	l.closed = true
 	busy := l.draining
 	l.mu.Unlock()
 	if busy {

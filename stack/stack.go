@@ -75,8 +75,11 @@ func (s *Stack) log(msg string, args ...any) {
 func (s *Stack) AddDevice(d link.Device, addrs ...netip.Prefix) (*Iface, error) {
 	for _, p := range addrs {
 		a := p.Addr()
-		if !a.Is4() {
+		switch {
+		case !a.Is4():
 			return nil, syscall.EAFNOSUPPORT
+		case !p.IsValid():
+			return nil, syscall.EINVAL
 		}
 		b := addr4(a.As4())
 		bcast, ok := broadcastOf(p)
