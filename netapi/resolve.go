@@ -1,0 +1,110 @@
+package netapi
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"strings"
+)
+
+// checkNetwork says whether a network is one that a stack has, in package net's words. IPv6-only networks pass, for
+// their addresses are refused one by one.
+func checkNetwork(network string) error {
+	switch network {
+	case "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6":
+		return nil
+	}
+	return net.UnknownNetworkError(network)
+}
+
+// resolve finds the addresses that an address string means, at least one; an empty host gives the invalid address,
+// whose meaning is the caller's. Errors are package net's, without an OpError around them.
+func resolve(ctx context.Context, r *net.Resolver, network, address string) ([]netip.AddrPort, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	p, err := r.LookupPort(ctx, network, port)
+	if err != nil {
+		return nil, err
+	}
+	if host == "" {
+		return []netip.AddrPort{netip.AddrPortFrom(netip.Addr{}, uint16(p))}, nil
+	}
+	ips, err := lookup(ctx, r, network, host)
+	if err != nil {
+		return nil, err
+	}
+	var addrs []netip.AddrPort
+	for _, ip := range ips {
+		if suits(network, ip) {
+			addrs = append(addrs, netip.AddrPortFrom(ip, uint16(p)))
+		}
+	}
+	if len(addrs) == 0 {
+		return nil, &net.AddrError{Err: errNoSuitable, Addr: host}
+	}
+	return addrs, nil
+}
+
+// lookup finds the addresses of a host: it may be a literal address, "localhost" (RFC 6761 6.3), or a name for r.
+func lookup(ctx context.Context, r *net.Resolver, network, host string) ([]netip.Addr, error) {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		ip = ip.Unmap()
+		if ip == netip.IPv6Unspecified() && !strings.HasSuffix(network, "6") {
+			ip = netip.IPv4Unspecified() // as a dual-stack host's wildcard takes IPv4 in
+		}
+		return []netip.Addr{ip}, nil
+	}
+	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
+		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}, nil
+	}
+	family := "ip4"
+	if strings.HasSuffix(network, "6") {
+		family = "ip6"
+	}
+	ips, err := r.LookupNetIP(ctx, family, host)
+	for i := range ips {
+		ips[i] = ips[i].Unmap()
+	}
+	return ips, err
+}
+
+// suits reports whether an address belongs to the family that a network names.
+func suits(network string, ip netip.Addr) bool {
+	switch network[len(network)-1] {
+	case '4':
+		return ip.Is4()
+	case '6':
+		return !ip.Is4()
+	}
+	return true
+}
+
+// suitLocal keeps of the addresses to dial those that can be reached from a local address. nil suits all.
+func suitLocal(network string, addrs []netip.AddrPort, local net.Addr) ([]netip.AddrPort, error) {
+	if local == nil {
+		return addrs, nil
+	}
+	proto := "udp"
+	if isTCP(network) {
+		proto = "tcp"
+	}
+	la, ok := addrPort(local)
+	if !ok || local.Network() != proto {
+		return nil, &net.AddrError{Err: "mismatched local address type", Addr: local.String()}
+	}
+	if !la.Addr().IsValid() || la.Addr().IsUnspecified() {
+		return addrs, nil
+	}
+	var fit []netip.AddrPort
+	for _, a := range addrs {
+		if !a.Addr().IsValid() || a.Addr().IsUnspecified() || a.Addr().Is4() == la.Addr().Is4() {
+			fit = append(fit, a)
+		}
+	}
+	if len(fit) == 0 {
+		return nil, &net.AddrError{Err: errNoSuitable, Addr: local.String()}
+	}
+	return fit, nil
+}
