@@ -1,0 +1,143 @@
+package tcp
+
+import (
+	"github.com/gotcp/gotcp/stack/seq"
+	"github.com/gotcp/gotcp/stack/wire"
+)
+
+// segmentACK is the fifth check of 3.10.7.4 in a synchronized state. It reports whether the segment may be processed
+// further.
+func (t *TCB) segmentACK(now Time, seg *wire.Segment) bool {
+	if !t.ackAcceptable(seg) {
+		t.challengeAck(now)
+		return false
+	}
+	info := t.segmentSACK(now, seg)
+	acked := seg.Ack.Minus(t.snd.una)
+	duplicate := t.isDuplicate(seg, info)
+	if acked > 0 {
+		t.advance(now, seg, acked)
+	}
+	t.updateWindow(now, seg)
+	if t.dead() {
+		return false
+	}
+	switch {
+	case acked > 0:
+		t.grow(now, acked)
+		t.recoveryACK(now, acked)
+		if t.rcv.sackOK && info.newly > 0 {
+			t.lossBySACK(now)
+		}
+	case duplicate:
+		t.duplicateACK(now)
+	case info.newly > 0:
+		t.lossBySACK(now)
+	}
+	return true
+}
+
+// lossBySACK looks whether reports that came with an advancing ACK show a loss already.
+func (t *TCB) lossBySACK(now Time) {
+	t.updateLost()
+	if t.reco.mode == open && t.reco.lost.After(t.snd.una) && t.snd.nxt.After(t.snd.una) {
+		t.enterRecovery(now)
+	}
+}
+
+// advance takes a cumulative ACK: SND.UNA <- SEG.ACK. "Any segments on the retransmission queue that are thereby
+// entirely acknowledged are removed."
+func (t *TCB) advance(now Time, seg *wire.Segment, acked int) {
+	t.measure(now, seg)
+	t.snd.una = seg.Ack
+	n := min(seg.Ack.Minus(t.snd.base), t.snd.buf.len())
+	if n > 0 {
+		t.snd.buf.drop(n, t.retiring())
+		t.snd.base = t.snd.base.Add(n)
+		t.stats.bytesAcked += uint64(n)
+	}
+	t.snd.retries = 0
+	t.snd.since = now
+	t.softErr = 0
+	if t.snd.urgent && t.snd.up.AtOrBefore(t.snd.una) {
+		t.snd.urgent = false
+	}
+	t.snd.probing = false
+	t.rtxAt = Never // RFC 6298 5.2
+	if t.snd.una != t.snd.nxt {
+		t.rtxAt = now.Add(t.rtt.timeout(t.cfg)) // 5.3
+	}
+	if t.snd.full && t.writable() {
+		t.snd.full = false
+		t.events |= Writable
+	}
+	if t.snd.buf.len() == 0 {
+		t.events |= Writable // who waits for everything to be acknowledged (linger) looks now
+	}
+	if t.FinAcked() {
+		t.finAcked(now)
+	}
+}
+
+// grow opens the congestion window, unless it is not what limits the connection.
+func (t *TCB) grow(now Time, acked int) {
+	if t.reco.mode == fastRecovery || !t.cong.inUse() && t.reco.mode == open {
+		return
+	}
+	t.cong.cc.Ack(now, &t.cong.Window, acked, t.rtt.srtt)
+}
+
+// finAcked moves on where our FIN is acknowledged (3.10.7.4, fifth check).
+func (t *TCB) finAcked(now Time) {
+	switch t.state {
+	case FinWait1:
+		t.state = FinWait2
+		if t.userClosed {
+			t.startFinTimeout(now)
+		}
+	case Closing:
+		t.toTimeWait(now)
+	case LastAck:
+		t.toClosed(0)
+	}
+}
+
+// toTimeWait enters TIME-WAIT. The shell then asks for the record with TimeWait.
+func (t *TCB) toTimeWait(now Time) {
+	t.state = TimeWaitState
+	t.snd.since = now
+	t.retire()
+}
+
+// scaled is SEG.WND in octets.
+func (t *TCB) scaled(seg *wire.Segment) int32 {
+	if seg.Flags&wire.SYN != 0 {
+		return int32(seg.Window) // RFC 7323 2.2: not scaled
+	}
+	return int32(seg.Window) << t.snd.wscale
+}
+
+// updateWindow is 3.10.7.4: "If SND.UNA =< SEG.ACK =< SND.NXT, the send window should be updated. If (SND.WL1 < SEG.SEQ
+// or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK)), set SND.WND <- SEG.WND".
+func (t *TCB) updateWindow(now Time, seg *wire.Segment) {
+	if seg.Ack.Before(t.snd.una) || seg.Ack.After(t.snd.nxt) {
+		return
+	}
+	if !(t.snd.wl1.Before(seg.Seq) || t.snd.wl1 == seg.Seq && t.snd.wl2.AtOrBefore(seg.Ack)) {
+		return
+	}
+	old := t.snd.wnd
+	t.snd.wnd = t.scaled(seg)
+	t.snd.wl1, t.snd.wl2 = seg.Seq, seg.Ack
+	t.snd.maxWnd = max(t.snd.maxWnd, t.snd.wnd)
+	if t.snd.probing {
+		t.probeAnswered(now, old)
+	}
+}
+
+// wndEnd is the right edge of the send window.
+func (t *TCB) wndEnd() seq.Num { return t.snd.una.Add(int(t.snd.wnd)) }
+
+// dataEnd is the number behind the last octet that was written; finSeq is the FIN's where there is one.
+func (t *TCB) dataEnd() seq.Num { return t.snd.base.Add(t.snd.buf.len()) }
+func (t *TCB) finSeq() seq.Num  { return t.dataEnd() }

@@ -1,0 +1,51 @@
+package tcp
+
+// check panics where an invariant of the TCB does not hold: a bug in the engine, found at the event that made it. It
+// works only where Config.Check asks for it, as tests do.
+func (t *TCB) check() {
+	if t.state == 0 || !t.cfg.Check {
+		return
+	}
+	if msg := t.broken(); msg != "" {
+		panic("tcp: " + t.state.String() + ": " + msg)
+	}
+}
+
+func (t *TCB) broken() string {
+	switch {
+	case t.snd.una.After(t.snd.nxt):
+		return "SND.UNA is after SND.NXT"
+	case t.snd.nxt.After(t.dataEnd().Add(1)) && !t.dead():
+		return "SND.NXT is behind everything that was written"
+	case t.rcv.adv.Before(t.rcv.nxt) && t.state != SynSent:
+		return "the window's right edge is before RCV.NXT"
+	case t.dead() && (t.rtxAt != Never || t.delackAt != Never || t.finAt != Never):
+		return "a timer runs in a dead state"
+	case t.state.synchronized() && !t.dead() && t.snd.una != t.snd.nxt && t.rtxAt == Never:
+		return "something is in flight and no timer runs"
+	case t.dead() && t.snd.buf.len() > 0:
+		return "a dead connection holds data to send"
+	case t.rcv.ooo != nil && !t.rcv.ooo.sound():
+		return "the reassembly queue is out of order"
+	case t.reco.board != nil && t.reco.board.n > t.flight():
+		return "more is reported as received than is in flight"
+	case t.cong.cc != nil && t.cong.Cwnd < t.cong.SMSS:
+		return "cwnd is below one segment"
+	case t.rcvUsed() > int(t.rcv.limit)+0xffff<<t.rcv.wscale && t.state.synchronized():
+		return "more was received than any window allowed"
+	}
+	return ""
+}
+
+// sound reports whether the runs are sorted, disjoint and as long as they say.
+func (o *reassembly) sound() bool {
+	n := 0
+	for i := range o.runs {
+		r := &o.runs[i]
+		if r.span.Empty() || r.data.len() != r.span.Len() || i > 0 && r.span.Start.AtOrBefore(o.runs[i-1].span.End) {
+			return false
+		}
+		n += r.span.Len()
+	}
+	return n == o.n
+}

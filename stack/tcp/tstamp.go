@@ -1,0 +1,54 @@
+package tcp
+
+import (
+	"time"
+
+	"github.com/gotcp/gotcp/stack/wire"
+)
+
+// timestamps is the state of RFC 7323 section 3-5.
+type timestamps struct {
+	on       bool   // both ends sent the option in their SYN
+	offset   uint32 // of our clock, random per connection (5.4)
+	recent   uint32 // TS.Recent
+	recentAt Time   // when it was set
+}
+
+// pawsIdle is how long TS.Recent stays valid on an idle connection: 24 days (RFC 7323 5.5).
+const pawsIdle = 24 * 24 * time.Hour
+
+// tsNow is the timestamp clock (5.4): milliseconds.
+func tsNow(now Time, offset uint32) uint32 { return uint32(now/Time(time.Millisecond)) + offset }
+
+// tsBefore reports a < b on the circle of timestamps.
+func tsBefore(a, b uint32) bool { return int32(a-b) < 0 }
+
+// pawsReject is R1 of RFC 7323 5.3: a segment whose timestamp is older than TS.Recent is an old duplicate. A segment
+// without the option passes, although 3.2 would drop it: some middle boxes strip it, and Linux lets it pass, too.
+func (ts *timestamps) pawsReject(now Time, seg *wire.Segment) bool {
+	return ts.on && seg.Options.HasTS && tsBefore(seg.Options.TSVal, ts.recent) && now.Sub(ts.recentAt) < pawsIdle
+}
+
+// updateRecent is R2 and R3 of RFC 7323 5.3 with 4.3 (2): only a segment that covers Last.ACK.sent may set TS.Recent.
+func (t *TCB) updateRecent(now Time, seg *wire.Segment) {
+	if !t.ts.on || !seg.Options.HasTS || seg.Seq.After(t.rcv.ack) {
+		return
+	}
+	if !tsBefore(seg.Options.TSVal, t.ts.recent) || now.Sub(t.ts.recentAt) >= pawsIdle {
+		t.ts.recent, t.ts.recentAt = seg.Options.TSVal, now
+	}
+}
+
+// put fills in the option of a segment to send.
+func (ts *timestamps) put(now Time, o *wire.Options) {
+	o.HasTS, o.TSVal, o.TSEcr = true, tsNow(now, ts.offset), ts.recent
+}
+
+// echoed is the time since the segment left that the peer echoes, and whether that can be.
+func (ts *timestamps) echoed(now Time, o *wire.Options) (time.Duration, bool) {
+	if !ts.on || !o.HasTS || o.TSEcr == 0 {
+		return 0, false
+	}
+	ms := int32(tsNow(now, ts.offset) - o.TSEcr)
+	return time.Duration(max(ms, 1)) * time.Millisecond, ms >= 0
+}
