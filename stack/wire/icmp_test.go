@@ -268,7 +268,7 @@ func FuzzICMP(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := wire.ParseICMP(b)
 		if err != nil {
-			m = wire.ICMP(append(b, make([]byte, 8)...)) // the views below must hold for a wrong checksum, too
+			m = wire.ICMP(append(bytes.Clone(b), make([]byte, 8)...)) // the views below must hold for a wrong checksum, too
 		}
 		q, ok := m.Quoted()
 		if ok && (!m.Type().IsError() || len(q.Transport) > len(m)-28 || q.HasPorts && len(q.Transport) < 8) {
