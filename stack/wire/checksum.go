@@ -98,8 +98,8 @@ func sumWords(b []byte) uint64 {
 	return s + c
 }
 
-// PseudoHeader returns the sum of the pseudo-header that TCP and UDP put before their own octets (RFC 9293 section 3.1):
-// length counts the transport header and its payload. src and dst must be IPv4 addresses.
+// PseudoHeader returns the sum of the pseudo-header that TCP and UDP put before their own octets (RFC 9293 section
+// 3.1): length counts the transport header and its payload. src and dst must be IPv4 addresses.
 func PseudoHeader(src, dst netip.Addr, proto uint8, length int) Checksum {
 	var c Checksum
 	s, d := src.As4(), dst.As4()

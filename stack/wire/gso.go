@@ -6,8 +6,8 @@ import (
 	"github.com/gotcp/gotcp/stack/seq"
 )
 
-// Train is a TCP super-segment, or a train of UDP datagrams, about to be cut into the packets that a device without that
-// offload sends: [Segments] makes it, All gives them.
+// Train is a TCP super-segment, or a train of UDP datagrams, about to be cut into the packets that a device without
+// that offload sends: [Segments] makes it, All gives them.
 type Train struct {
 	proto   uint8
 	ipLen   int    // octets of IP header
@@ -17,14 +17,14 @@ type Train struct {
 	out     []byte // room for one packet
 }
 
-// Segments prepares packet, an IPv4 datagram in one piece, to be cut into packets of at most gsoSize octets of transport
-// payload (all of it, where gsoSize is below 1). They differ as those that Linux makes do: the IP ID counts up, the
+// Segments prepares packet, an IPv4 datagram in one piece, to be cut into packets of at most gsoSize octets of
+// transport payload (all of it, where gsoSize is below 1). They differ as those that Linux makes do: the IP ID counts up, the
 // sequence number advances, FIN and PSH are on the last one only, CWR on the first one only (RFC 3168 section 6.1.2).
 // Every packet has whole checksums, no matter whether packet's was partial; a UDP checksum of 0 stays 0.
 //
 // The packets are made one after the other in scratch, where it is long enough for one (headers and gsoSize octets;
-// else a slice is allocated). packet isn't changed. Besides the errors of [ParseIPv4] it may say ErrFragment, ErrProtocol, or
-// that the transport header is malformed.
+// else a slice is allocated). packet isn't changed, so the two must not overlap. Besides the errors of [ParseIPv4] it
+// may say ErrFragment, ErrProtocol, or that the transport header is malformed.
 func Segments(packet []byte, gsoSize int, scratch []byte) (Train, error) {
 	ip, err := ParseIPv4(packet)
 	if err != nil {

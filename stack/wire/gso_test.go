@@ -49,14 +49,18 @@ func TestSegmentsTCP(t *testing.T) {
 		t.Fatalf("%d packets, want 4", len(got))
 	}
 	wantFlags := []wire.Flags{ // FIN and PSH on the last one, CWR on the first one, ECE and ACK on all
-		wire.ACK | wire.ECE | wire.CWR, wire.ACK | wire.ECE, wire.ACK | wire.ECE, wire.ACK | wire.ECE | wire.PSH | wire.FIN,
+		wire.ACK | wire.ECE | wire.CWR,
+		wire.ACK | wire.ECE,
+		wire.ACK | wire.ECE,
+		wire.ACK | wire.ECE | wire.PSH | wire.FIN,
 	}
 	for i, b := range got {
 		ip, err := wire.ParseIPv4(b)
 		if err != nil || len(ip) != len(b) {
 			t.Fatalf("packet %d: %v, total length %d of %d", i, err, len(ip), len(b))
 		}
-		if want := uint16(0xffff) + uint16(i); ip.ID() != want || !ip.DontFragment() || ip.TOS() != 2 || ip.TTL() != 64 {
+		want := uint16(0xffff) + uint16(i)
+		if ip.ID() != want || !ip.DontFragment() || ip.TOS() != 2 || ip.TTL() != 64 {
 			t.Errorf("packet %d: IP ID %d, DF %v, TOS %d, TTL %d; want the super-segment's with ID %d",
 				i, ip.ID(), ip.DontFragment(), ip.TOS(), ip.TTL(), want)
 		}
@@ -67,12 +71,12 @@ func TestSegmentsTCP(t *testing.T) {
 		if !wire.VerifyTransport(ip.Src(), ip.Dst(), ip.Protocol(), ip.Payload()) {
 			t.Errorf("packet %d: the checksum is wrong", i)
 		}
-		want := *seg
-		want.TOS, want.Seq, want.Flags = 0, seg.Seq.Add(1000*i), wantFlags[i]
-		want.Payload.Reset()
-		want.Payload.Append(data[1000*i : min(1000*i+1000, 3500)])
-		if s.String() != want.String() || !bytes.Equal(s.Payload.Bytes(), want.Payload.Bytes()) {
-			t.Errorf("packet %d: got %v\nwant %v", i, &s, &want)
+		one := *seg
+		one.TOS, one.Seq, one.Flags = 0, seg.Seq.Add(1000*i), wantFlags[i]
+		one.Payload.Reset()
+		one.Payload.Append(data[1000*i : min(1000*i+1000, 3500)])
+		if s.String() != one.String() || !bytes.Equal(s.Payload.Bytes(), one.Payload.Bytes()) {
+			t.Errorf("packet %d: got %v\nwant %v", i, &s, &one)
 		}
 		if s.SrcPort != 80 || s.DstPort != 4321 {
 			t.Errorf("packet %d: ports %d and %d", i, s.SrcPort, s.DstPort)
@@ -250,7 +254,8 @@ func FuzzSegments(f *testing.F) {
 		var data []byte
 		for p := range train.All {
 			ip, err := wire.ParseIPv4(p)
-			if err != nil || len(ip) != len(p) || !wire.VerifyTransport(ip.Src(), ip.Dst(), ip.Protocol(), ip.Payload()) {
+			if err != nil || len(ip) != len(p) ||
+				!wire.VerifyTransport(ip.Src(), ip.Dst(), ip.Protocol(), ip.Payload()) {
 				t.Fatalf("packet %x: %v, or a bad length or checksum", p, err)
 			}
 			part := payloadOf(t, ip)

@@ -5,7 +5,8 @@ import (
 	"net/netip"
 )
 
-// ICMPHeaderLen is the length in octets of an ICMP header: type, code, checksum, and four octets that depend on the type.
+// ICMPHeaderLen is the length in octets of an ICMP header: type, code, checksum, and four octets that depend on the
+// type.
 const ICMPHeaderLen = 8
 
 const icmpChecksumAt = 2
@@ -50,8 +51,8 @@ func (m ICMP) Gateway() netip.Addr { return netip.AddrFrom4([4]byte(m[4:8])) }
 // Body is what follows the header: an echo's data, or the datagram that an error quotes.
 func (m ICMP) Body() []byte { return m[ICMPHeaderLen:] }
 
-// PutEcho writes an echo or echo reply with data at the start of b and returns its length. b must have room for it; data
-// may lie in b where it is to go.
+// PutEcho writes an echo or echo reply with data at the start of b and returns its length. b must have room for it;
+// data may lie in b where it is to go.
 func PutEcho(b []byte, t ICMPType, id, seqno uint16, data []byte) int {
 	n := ICMPHeaderLen + copy(b[ICMPHeaderLen:ICMPHeaderLen+len(data)], data)
 	putICMPHeader(b[:n], t, 0, uint32(id)<<16|uint32(seqno))

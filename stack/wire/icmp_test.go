@@ -268,7 +268,7 @@ func FuzzICMP(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := wire.ParseICMP(b)
 		if err != nil {
-			m = wire.ICMP(append(bytes.Clone(b), make([]byte, 8)...)) // the views below must hold for a wrong checksum, too
+			m = wire.ICMP(append(bytes.Clone(b), make([]byte, 8)...)) // a view must bear a wrong checksum, too
 		}
 		q, ok := m.Quoted()
 		if ok && (!m.Type().IsError() || len(q.Transport) > len(m)-28 || q.HasPorts && len(q.Transport) < 8) {
@@ -277,7 +277,8 @@ func FuzzICMP(f *testing.F) {
 		reply := make([]byte, len(m))
 		wire.PutEchoReply(reply, m)
 		r, err := wire.ParseICMP(reply)
-		if err != nil || r.Type() != wire.ICMPEchoReply || r.EchoID() != m.EchoID() || !bytes.Equal(r.Body(), m.Body()) {
+		if err != nil || r.Type() != wire.ICMPEchoReply || r.EchoID() != m.EchoID() ||
+			!bytes.Equal(r.Body(), m.Body()) {
 			t.Errorf("%x is answered with %x: %v", []byte(m), reply, err)
 		}
 	})

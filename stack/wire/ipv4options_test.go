@@ -32,7 +32,8 @@ func TestParseIPv4Options(t *testing.T) {
 		{"an unknown option is skipped (RFC 1122 section 3.2.1.8)", "1e 06 83838383 94 04 0000 0000",
 			wire.IPv4Options{RouterAlert: true}, false},
 		{"several", "01 83 03 04 94 04 0000 07 03 04 44 04 05 00",
-			wire.IPv4Options{SourceRoute: true, RouterAlert: true, RecordRoute: true, Timestamp: true, Pointer: 21}, false},
+			wire.IPv4Options{SourceRoute: true, RouterAlert: true, RecordRoute: true, Timestamp: true, Pointer: 21},
+			false},
 
 		{"no length", "01 01 01 83", wire.IPv4Options{Pointer: 23}, true},
 		{"length 0", "07 00 04 00", wire.IPv4Options{Pointer: 21}, true},

@@ -28,8 +28,10 @@ func TestSegmentString(t *testing.T) {
 		{data(1, wire.Segment{Flags: wire.FIN | wire.ACK, Seq: 9, Ack: 5, Window: 1}), "F. 9:10(1) ack 5 win 1"},
 		{wire.Segment{Flags: wire.RST, Seq: 7, Ack: 5}, "R 7:7(0) win 0"},
 		{wire.Segment{Seq: 7}, "- 7:7(0) win 0"},
-		{wire.Segment{Flags: wire.ACK | wire.URG | wire.ECE | wire.CWR, Ack: 1, Urgent: 3}, "UEW. 0:0(0) ack 1 win 0 urg 3"},
-		{wire.Segment{Flags: wire.ACK, Ack: 1, Window: 9, Options: wire.Options{HasTS: true, TSVal: 4294967295, TSEcr: 2,
+		{wire.Segment{Flags: wire.ACK | wire.URG | wire.ECE | wire.CWR, Ack: 1, Urgent: 3},
+			"UEW. 0:0(0) ack 1 win 0 urg 3"},
+		{wire.Segment{Flags: wire.ACK, Ack: 1, Window: 9, Options: wire.Options{
+			HasTS: true, TSVal: 4294967295, TSEcr: 2,
 			NSACK: 2, SACK: [4]seq.Span{{Start: 10, End: 20}, {Start: 4294967290, End: 4}}}},
 			". 0:0(0) ack 1 win 9 <nop,nop,TS val 4294967295 ecr 2,nop,nop,sack 10:20 4294967290:4>"},
 	}

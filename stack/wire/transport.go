@@ -18,8 +18,8 @@ func checksumAt(proto uint8) (int, bool) {
 	return 0, false
 }
 
-// wireChecksum is the value that stands in the field for checksum sum: UDP has 0 for "none", and sends the other zero of
-// one's complement in its stead (RFC 768).
+// wireChecksum is the value that stands in the field for checksum sum: UDP has 0 for "none", and sends the other zero
+// of one's complement in its stead (RFC 768).
 func wireChecksum(proto uint8, sum uint16) uint16 {
 	if proto == ProtoUDP && sum == 0 {
 		return 0xffff

@@ -11,7 +11,8 @@ const udpChecksumAt = 6
 type UDP []byte
 
 // ParseUDP checks the header at the start of b, the payload of an IPv4 datagram, and returns the UDP datagram without
-// what follows its length. It doesn't look at the checksum: see [VerifyTransport]. It may say ErrTruncated or ErrLength.
+// what follows its length. It doesn't look at the checksum: see [VerifyTransport]. It may say ErrTruncated or
+// ErrLength.
 func ParseUDP(b []byte) (UDP, error) {
 	if len(b) < UDPHeaderLen {
 		return nil, ErrTruncated
@@ -38,8 +39,8 @@ func (u UDP) Payload() []byte { return u[UDPHeaderLen:] }
 // UDPHeader is what a header is made of.
 type UDPHeader struct{ SrcPort, DstPort uint16 }
 
-// Put writes the header at the start of b, for payloadLen octets after it, and returns its length. The checksum field is
-// 0, which stands for none: [SetTransportChecksum] or [SetPartialChecksum] fills it.
+// Put writes the header at the start of b, for payloadLen octets after it, and returns its length. The checksum field
+// is 0, which stands for none: [SetTransportChecksum] or [SetPartialChecksum] fills it.
 func (h UDPHeader) Put(b []byte, payloadLen int) int {
 	b = b[:UDPHeaderLen]
 	binary.BigEndian.PutUint16(b[0:], h.SrcPort)
