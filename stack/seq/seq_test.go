@@ -45,8 +45,8 @@ func TestOrder(t *testing.T) {
 }
 
 func TestOrderAcrossHalf(t *testing.T) {
-	// Half the circle apart, neither number is later in fact. Both comparisons must still give an answer, and Before and
-	// AtOrAfter must be each other's negation, or an if and its else would both be skipped.
+	// Half the circle apart, neither number is later in fact. Both comparisons must still give an answer, and Before
+	// and AtOrAfter must be each other's negation, or an if and its else would both be skipped.
 	for _, a := range []seq.Num{0, 1, half, math.MaxUint32} {
 		b := a + half
 		if a.Before(b) == a.AtOrAfter(b) || a.After(b) == a.AtOrBefore(b) {

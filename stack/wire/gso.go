@@ -18,8 +18,9 @@ type Train struct {
 }
 
 // Segments prepares packet, an IPv4 datagram in one piece, to be cut into packets of at most gsoSize octets of
-// transport payload (all of it, where gsoSize is below 1). They differ as those that Linux makes do: the IP ID counts up, the
-// sequence number advances, FIN and PSH are on the last one only, CWR on the first one only (RFC 3168 section 6.1.2).
+// transport payload (all of it, where gsoSize is below 1). They differ as those that Linux makes do: the IP ID counts
+// up, the sequence number advances, FIN and PSH are on the last one only, CWR on the first one only (RFC 3168 section
+// 6.1.2).
 // Every packet has whole checksums, no matter whether packet's was partial; a UDP checksum of 0 stays 0.
 //
 // The packets are made one after the other in scratch, where it is long enough for one (headers and gsoSize octets;

@@ -15,8 +15,8 @@ const (
 const tcpChecksumAt = 16
 
 // ParseSegment takes the TCP segment b apart into seg, whose payload aliases b. It fills all that is in a TCP header
-// and leaves TOS, GSOSize and Buf zero. It doesn't look at the checksum: see [VerifyTransport]. Reserved bits are ignored
-// (RFC 9293 section 3.1). It may say ErrTruncated or ErrDataOffset; options never make it fail.
+// and leaves TOS, GSOSize and Buf zero. It doesn't look at the checksum: see [VerifyTransport]. Reserved bits are
+// ignored (RFC 9293 section 3.1). It may say ErrTruncated or ErrDataOffset; options never make it fail.
 func ParseSegment(b []byte, seg *Segment) error {
 	hlen, err := tcpHeaderLen(b)
 	if err != nil {
