@@ -62,10 +62,12 @@ func (t *TCB) advance(now Time, seg *wire.Segment, acked int) {
 	if t.snd.urgent && t.snd.up.AtOrBefore(t.snd.una) {
 		t.snd.urgent = false
 	}
-	t.snd.probing = false
+	if t.snd.probing {
+		t.snd.probing, t.rtt.backoff = false, 0 // the window took it: the back-off was not for congestion
+	}
 	t.rtxAt = Never // RFC 6298 5.2
 	if t.snd.una != t.snd.nxt {
-		t.rtxAt = now.Add(t.rtt.timeout(t.cfg)) // 5.3
+		t.armRTO(now) // 5.3
 	}
 	if t.snd.full && t.writable() {
 		t.snd.full = false

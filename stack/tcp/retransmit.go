@@ -140,8 +140,6 @@ func (t *TCB) resetErrno() syscall.Errno {
 		return syscall.ECONNREFUSED
 	case CloseWait:
 		return syscall.EPIPE
-	case LastAck, Closing:
-		return 0
 	}
 	return syscall.ECONNRESET
 }

@@ -203,11 +203,13 @@ func (t *TCB) Err() syscall.Errno {
 	return err
 }
 
-// startFinTimeout bounds FIN-WAIT-2 once nobody reads: Linux's tcp_fin_timeout.
+// startFinTimeout bounds FIN-WAIT-2 once nobody reads: Linux's tcp_fin_timeout. A negative one doesn't wait at all.
 func (t *TCB) startFinTimeout(now Time) {
 	d := orDuration(fromMS(t.user.finTimeout), t.cfg.FinTimeout)
 	if d < 0 {
-		d = 0
+		t.sendReset()
+		t.toClosed(0)
+		return
 	}
 	t.finAt = now.Add(d)
 }
