@@ -163,7 +163,7 @@ func (p *partial) insert(in *inPacket) (fault bool) {
 		return true
 	}
 	i, same := slices.BinarySearchFunc(p.parts, f.off, func(g fragment, off int) int { return g.off - off })
-	if same && bytes.Equal(p.parts[i].data, f.data) && (in.ip.MoreFragments() || f.end() == p.total) {
+	if same && bytes.Equal(p.parts[i].data, f.data) && in.ip.MoreFragments() == (f.end() != p.total) {
 		return false // a copy
 	}
 	overlap := i > 0 && p.parts[i-1].end() > f.off || i < len(p.parts) && p.parts[i].off < f.end()

@@ -10,7 +10,7 @@ import (
 
 // loopback is the link from a stack to itself. Who writes a packet delivers it, and those that come while it does so:
 // it has a queue and no goroutine. So a packet that answers a packet, and so on, makes no deeper and deeper call, and
-// nobody is called with what the writer of the packet holds but once.
+// no chain of answers can exhaust the stack (of calls) of the one who began it. [link.NewLoopback] has no queue.
 type loopback struct {
 	recv func(*link.Frame)
 

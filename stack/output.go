@@ -52,6 +52,9 @@ func (s *Stack) transmit(ifc *Iface, f *link.Frame) error {
 	case errors.Is(err, link.ErrClosed):
 		s.count(DropDevice)
 		return syscall.ENETDOWN
+	case errors.Is(err, link.ErrTooLong):
+		s.count(DropTooBig)
+		return syscall.EMSGSIZE
 	case errors.As(err, &errno):
 		s.count(DropDevice)
 		return errno

@@ -79,17 +79,16 @@ func (n *network) addRoute(p netip.Prefix, ifc *Iface) *network {
 	return &m
 }
 
-// sourceFor chooses the source address on an interface: one in the destination's network, else the first.
+// sourceFor chooses the source address on an interface: the one in the closest network around the destination, else the
+// first. It is zero where the interface has none.
 func (i *Iface) sourceFor(dst netip.Addr) netip.Addr {
-	if len(i.prefixes) == 0 {
-		return netip.Addr{}
-	}
-	for _, p := range i.prefixes {
-		if p.Contains(dst) {
-			return p.Addr()
+	var best netip.Prefix
+	for j, p := range i.prefixes {
+		if j == 0 || p.Contains(dst) && (!best.Contains(dst) || p.Bits() > best.Bits()) {
+			best = p
 		}
 	}
-	return i.prefixes[0].Addr()
+	return best.Addr()
 }
 
 // route decides on which interface and from which address packets go to dst. A valid src that isn't 0.0.0.0 is kept,
