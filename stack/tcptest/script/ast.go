@@ -37,6 +37,9 @@ func (s *Script) Line(n int) string {
 	return s.lines[n-1]
 }
 
+// Lines is the number of lines.
+func (s *Script) Lines() int { return len(s.lines) }
+
 // Tag names one requirement of an RFC, such as 9293 MUST-10 or 5961 3.2.
 type Tag struct {
 	Pos

@@ -1,0 +1,76 @@
+package tcptest_test
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gotcp/gotcp/stack/tcptest"
+	"github.com/gotcp/gotcp/stack/tcptest/oracle"
+	"github.com/gotcp/gotcp/stack/tcptest/script"
+)
+
+var oracleFlag = flag.String("oracle", "quick", `which scripts run on Linux's TCP, too: "quick", "all" or "off"`)
+
+// TestMain gives the scripts that run on Linux a place where they may make network namespaces.
+func TestMain(m *testing.M) {
+	os.Exit(oracle.Reexec(m.Run))
+}
+
+// each runs f for every script, in parallel.
+func each(t *testing.T, f func(t *testing.T, s *script.Script)) {
+	paths, err := filepath.Glob("testdata/*/*.pkt")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	for _, path := range paths {
+		name := strings.TrimSuffix(strings.TrimPrefix(path, "testdata/"), ".pkt")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, err := script.ParseFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f(t, s)
+		})
+	}
+}
+
+// TestOracle runs the scripts on Linux's TCP. A script whose head says that Linux differs must fail there.
+func TestOracle(t *testing.T) {
+	if *oracleFlag == "off" {
+		t.Skip("turned off by -oracle=off")
+	}
+	if err := oracle.Available(); err != nil {
+		t.Skipf("Linux's TCP cannot be driven here: %v", err)
+	}
+	each(t, func(t *testing.T, s *script.Script) {
+		if s.Linux.Slow && *oracleFlag != "all" {
+			t.Skip("takes long in real time: -oracle=all runs it")
+		}
+		err := onLinux(t, s)
+		switch {
+		case s.Linux.Differs == "" && err != nil:
+			t.Errorf("on Linux: %v", err)
+		case s.Linux.Differs != "" && err == nil:
+			t.Errorf("%s passes on Linux, but says that it differs: %s", s.Path, s.Linux.Differs)
+		}
+	})
+}
+
+// attempts is how often a script may run on Linux to pass once: real time on a busy machine is only roughly on time.
+const attempts = 3
+
+func onLinux(t *testing.T, s *script.Script) error {
+	for i := 1; ; i++ {
+		err := tcptest.Execute(t, s, oracle.Linux)
+		var f *tcptest.Failure
+		if err == nil || !errors.As(err, &f) || s.Linux.Differs != "" || i == attempts {
+			return err
+		}
+		t.Logf("attempt %d on Linux: %v", i, err)
+	}
+}
