@@ -62,12 +62,12 @@ func newStreamOn(s *Stack) *stream {
 
 // input takes in a segment for the connection, and reports whether it is still one that the table has.
 func (c *stream) input(seg *wire.Segment) bool {
-	now := c.s.now()
 	c.mu.Lock()
 	if !c.inTable {
 		c.mu.Unlock()
 		return false
 	}
+	now := c.s.now() // under mu, so that the engine's time, and with it TSval, never runs backwards
 	c.tcb.Segment(now, seg)
 	c.work(now)
 	c.mu.Unlock()
@@ -76,12 +76,12 @@ func (c *stream) input(seg *wire.Segment) bool {
 
 // icmp takes in an ICMP error about a segment that had the sequence number quoted.
 func (c *stream) icmp(quoted seq.Num, e icmpEvent) {
-	now := c.s.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.inTable {
 		return
 	}
+	now := c.s.now()
 	if e.mtu == 0 {
 		c.tcb.Unreachable(now, quoted, e.errno, e.hard)
 	} else {
@@ -92,9 +92,9 @@ func (c *stream) icmp(quoted seq.Num, e icmpEvent) {
 
 // fire is the timer's call. It may come too early: a deadline that has moved away leaves the timer as it is.
 func (c *stream) fire() {
-	now := c.s.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	now := c.s.now()
 	c.armed = tcp.Never
 	if c.inTable {
 		if c.tcb.Deadline() <= now {
@@ -137,8 +137,8 @@ func (c *stream) transmit(now tcp.Time) tcp.Time {
 		p, o := c.path(), ipOptions{ttl: c.ttl, tos: c.tos}
 		c.mu.Unlock()
 		c.s.sendTCP(&p, c.key, seg, o) // what is lost here is lost as anywhere in the network
-		now = c.s.now()
 		c.mu.Lock()
+		now = c.s.now()
 	}
 	return now
 }
