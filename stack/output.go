@@ -40,27 +40,30 @@ func (t *scratch) put() {
 
 // transmit hands a frame to its device. It holds no lock.
 func (s *Stack) transmit(ifc *Iface, f *link.Frame) error {
-	err := ifc.dev.Write(f)
+	if err := ifc.dev.Write(f); err != nil {
+		return s.notSent(err)
+	}
+	s.count(IPOut)
+	return nil
+}
+
+// notSent makes a count and an errno of what a device said.
+func (s *Stack) notSent(err error) error {
 	var errno syscall.Errno
 	switch {
-	case err == nil:
-		s.count(IPOut)
-		return nil
 	case errors.Is(err, link.ErrDropped):
 		s.count(DropDeviceFull)
 		return nil // a network may lose packets, and this one did
-	case errors.Is(err, link.ErrClosed):
-		s.count(DropDevice)
-		return syscall.ENETDOWN
 	case errors.Is(err, link.ErrTooLong):
 		s.count(DropTooBig)
 		return syscall.EMSGSIZE
-	case errors.As(err, &errno):
-		s.count(DropDevice)
-		return errno
+	case errors.Is(err, link.ErrClosed):
+		errno = syscall.ENETDOWN
+	case !errors.As(err, &errno):
+		errno = syscall.EIO
 	}
 	s.count(DropDevice)
-	return syscall.EIO
+	return errno
 }
 
 // ttlOr is the TTL to send with.
