@@ -128,7 +128,11 @@ func (c *stream) writeAll(bufs [][]byte) (n int64, err error) {
 		if err != syscall.EAGAIN {
 			return n, err
 		}
-		if err = c.waitInTurn(); err != nil {
+		// Room may have come while work had the lock released, and the signal for it found nobody waiting.
+		for err = c.writeError(); err == nil && c.tcb.Ready()&tcp.Writable == 0; {
+			err = c.waitInTurn()
+		}
+		if err != nil {
 			return n, err
 		}
 	}
@@ -142,6 +146,9 @@ func (c *stream) pushAll() error {
 	c.watched++
 	defer func() { c.watched-- }()
 	for c.tcb.Unsent() > 0 {
+		if err := c.writeError(); err != nil {
+			return err
+		}
 		if err := c.waitInTurn(); err != nil {
 			return err
 		}
@@ -153,11 +160,9 @@ func (c *stream) pushAll() error {
 	return nil
 }
 
-// waitInTurn waits as the writer whose turn it is, and says why he is not to go on.
+// waitInTurn waits as the writer whose turn it is, and says why he is not to go on. The caller has looked, since mu was
+// last released, that there is something to wait for.
 func (c *stream) waitInTurn() error {
-	if err := c.writeError(); err != nil {
-		return err
-	}
 	c.turning = true
 	c.wq.wait(&c.mu, nil)
 	c.turning = false
