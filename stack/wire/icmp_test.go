@@ -212,6 +212,7 @@ func TestQuotedRefuses(t *testing.T) {
 		{"IPv6", wire.ICMPUnreachable, edit(0, 0x65), false},
 		{"IHL 4", wire.ICMPUnreachable, edit(0, 0x44), false},
 		{"IHL past the quote", wire.ICMPUnreachable, edit(0, 0x4f)[:60], false},
+		{"total length just the header's", wire.ICMPUnreachable, edit(3, 20), true},
 		{"total length below the header's", wire.ICMPUnreachable, edit(3, 19), false},
 	}
 	for _, r := range rows {

@@ -67,6 +67,7 @@ func TestParseOptions(t *testing.T) {
 		{"length past the header: stop", "020405b4 0809 0000", mss},
 		{"one past the end", "fd09 000000 000000", wire.Options{}},
 		{"just to the end", "020405b4 fd04 0000", mss},
+		{"two octets as the last ones", "0101 0402", wire.Options{SACKPermitted: true}},
 		{"a kind as the last octet", "020405b4 010101 08", mss},
 		{"what was read before a bad length counts", "020405b4 0402 0800", wire.Options{
 			HasMSS: true, MSS: 1460, SACKPermitted: true}},
@@ -125,6 +126,9 @@ func TestPutOptions(t *testing.T) {
 		{"no more than three with timestamps", with(blocks, func(o *wire.Options) {
 			o.HasTS, o.TSVal, o.TSEcr = true, ts.TSVal, ts.TSEcr
 		}), "0101" + tsHex + "0101 051a 00000001 00000002 00000003 00000004 00000005 00000006"},
+		{"no more than three with two words of others", with(blocks, func(o *wire.Options) {
+			o.HasMSS, o.MSS, o.SACKPermitted = true, 1460, true
+		}), "020405b4 0101 0402 0101 051a 00000001 00000002 00000003 00000004 00000005 00000006"},
 		{"a count past the array", with(blocks, func(o *wire.Options) { o.NSACK = 200 }),
 			"0101 0522 00000001 00000002 00000003 00000004 00000005 00000006 00000007 00000008"},
 		{"all of them: as many blocks as there's room for", with(blocks, func(o *wire.Options) {

@@ -42,7 +42,10 @@ func protoLayout(proto uint8) (headerLen, at int) {
 }
 
 func TestPartialChecksumCompleted(t *testing.T) {
-	packets := map[string][]byte{"udp": udpPacket(5, 6, octets(33)), "udp, empty": udpPacket(5, 6, nil)}
+	packets := map[string][]byte{
+		"udp": udpPacket(5, 6, octets(33)), "udp, empty": udpPacket(5, 6, nil),
+		"tcp, the smallest": tcpPacket(&wire.Segment{Flags: wire.ACK}),
+	}
 	for _, n := range []int{0, 1, 1460, 65000} {
 		seg := exampleSegment()
 		seg.Payload.Append(octets(n))
