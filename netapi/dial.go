@@ -22,7 +22,7 @@ type dialing struct {
 // options by its methods SetsockoptInt(level, opt, value int) error and GetsockoptInt(level, opt int) (int, error).
 // A host with several addresses is tried address by address, each getting a fair share of the time there is.
 func (n *Stack) DialWith(ctx context.Context, d *net.Dialer, network, address string) (net.Conn, error) {
-	ctx, cancel := bound(ctx, d)
+	ctx, cancel := limit(ctx, d)
 	defer cancel()
 	addrs, err := n.dialAddrs(ctx, d, network, address)
 	if err != nil {
@@ -35,8 +35,8 @@ func (n *Stack) DialWith(ctx context.Context, d *net.Dialer, network, address st
 	return sd.serial(ctx, addrs)
 }
 
-// bound limits a context by a Dialer's Timeout, Deadline and Cancel.
-func bound(ctx context.Context, d *net.Dialer) (context.Context, context.CancelFunc) {
+// limit bounds a context by a Dialer's Timeout, Deadline and Cancel.
+func limit(ctx context.Context, d *net.Dialer) (context.Context, context.CancelFunc) {
 	deadline := d.Deadline
 	if d.Timeout != 0 { // a negative one has passed
 		if t := time.Now().Add(d.Timeout); deadline.IsZero() || t.Before(deadline) {
