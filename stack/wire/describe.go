@@ -94,7 +94,7 @@ func describeChecksum(ip IPv4, segment []byte) string {
 	if ip.IsFragment() || VerifyTransport(ip.Src(), ip.Dst(), ip.Protocol(), segment) {
 		return ""
 	}
-	at, _ := checksumAt(ip.Protocol())
+	at := checksumAt(ip.Protocol())
 	partial := PseudoHeader(ip.Src(), ip.Dst(), ip.Protocol(), len(segment))
 	if binary.BigEndian.Uint16(segment[at:]) == partial.Partial() {
 		return ""

@@ -153,3 +153,14 @@ func TestPutOptions(t *testing.T) {
 		}
 	}
 }
+
+func TestSACKBlocks(t *testing.T) {
+	o := sack(seq.Span{Start: 1, End: 2}, seq.Span{Start: 3, End: 4})
+	if b := o.SACKBlocks(); len(b) != 2 || b[0] != o.SACK[0] || b[1] != o.SACK[1] {
+		t.Errorf("blocks %v, want the first two of %v", b, o.SACK)
+	}
+	var none wire.Options
+	if b := none.SACKBlocks(); len(b) != 0 {
+		t.Errorf("blocks %v, want none", b)
+	}
+}

@@ -5,17 +5,15 @@ import (
 	"net/netip"
 )
 
-// checksumAt returns the place of the checksum field in a header of protocol proto; false where it isn't known.
-func checksumAt(proto uint8) (int, bool) {
+// checksumAt returns the place of the checksum field in the header of proto, which is TCP or UDP.
+func checksumAt(proto uint8) int {
 	switch proto {
 	case ProtoTCP:
-		return tcpChecksumAt, true
+		return tcpChecksumAt
 	case ProtoUDP:
-		return udpChecksumAt, true
-	case ProtoICMP:
-		return icmpChecksumAt, true
+		return udpChecksumAt
 	}
-	return 0, false
+	panic("wire: no checksum over a pseudo-header in this protocol")
 }
 
 // wireChecksum is the value that stands in the field for checksum sum: UDP has 0 for "none", and sends the other zero
@@ -30,10 +28,7 @@ func wireChecksum(proto uint8, sum uint16) uint16 {
 // SetTransportChecksum writes the whole checksum of the TCP or UDP segment that is header, then p (nil: nothing). It
 // overwrites what the field held.
 func SetTransportChecksum(src, dst netip.Addr, proto uint8, header []byte, p *Payload) {
-	at, ok := checksumAt(proto)
-	if !ok || proto == ProtoICMP {
-		panic("wire: no checksum over a pseudo-header in this protocol")
-	}
+	at := checksumAt(proto)
 	length := len(header)
 	if p != nil {
 		length += p.len
@@ -52,10 +47,7 @@ func SetTransportChecksum(src, dst netip.Addr, proto uint8, header []byte, p *Pa
 // SetPartialChecksum writes the sum of the pseudo-header into the TCP or UDP header's checksum field, as a device that
 // completes checksums wants it. length counts header and payload.
 func SetPartialChecksum(src, dst netip.Addr, proto uint8, header []byte, length int) {
-	at, ok := checksumAt(proto)
-	if !ok || proto == ProtoICMP {
-		panic("wire: no checksum over a pseudo-header in this protocol")
-	}
+	at := checksumAt(proto)
 	c := PseudoHeader(src, dst, proto, length)
 	binary.BigEndian.PutUint16(header[at:], c.Partial())
 }
@@ -112,7 +104,7 @@ func CompleteChecksum(packet []byte) error {
 	default:
 		return ErrProtocol
 	}
-	at, _ := checksumAt(proto)
+	at := checksumAt(proto)
 	var c Checksum // the pseudo-header's part is in the field already
 	c.Add(segment)
 	binary.BigEndian.PutUint16(segment[at:], wireChecksum(proto, c.Fold()))

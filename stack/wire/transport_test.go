@@ -202,3 +202,17 @@ func BenchmarkSegmentIn(b *testing.B) {
 		}
 	}
 }
+
+func TestChecksumOfUnknownProtocolPanics(t *testing.T) {
+	// Where there is no pseudo-header, a caller has mixed up something: that must not go unnoticed.
+	for _, proto := range []uint8{wire.ProtoICMP, 99} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("protocol %d: a checksum was written somewhere", proto)
+				}
+			}()
+			wire.SetPartialChecksum(left, right, proto, make([]byte, 20), 20)
+		}()
+	}
+}
