@@ -2,6 +2,7 @@ package stack
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -35,25 +36,22 @@ func TestLoopbackDoesNotNest(t *testing.T) {
 func TestLoopbackRelievesWriter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLoopback()
-		delivered, returned := 0, false
-		var after int
+		var delivered atomic.Int32
+		returned := make(chan bool)
 		l.Attach(func(f *link.Frame) {
-			delivered++
-			if returned {
-				after++
+			n := delivered.Add(1)
+			if n > loopTurns {
+				<-returned // a deadlock, if the writer is here
 			}
-			if delivered < 10*loopTurns {
+			if n < 10*loopTurns {
 				l.Write(f)
 			}
 		})
 		l.Write(&link.Frame{Head: []byte("ping")})
-		returned = true
+		close(returned)
 		synctest.Wait()
-		if delivered != 10*loopTurns {
-			t.Errorf("%d delivered", delivered)
-		}
-		if after == 0 {
-			t.Error("the writer delivered all of them")
+		if n := delivered.Load(); n != 10*loopTurns {
+			t.Errorf("%d delivered", n)
 		}
 		l.Close()
 	}) // which fails if a goroutine is left
