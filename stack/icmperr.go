@@ -143,4 +143,3 @@ func (s *Stack) sendICMPError(in *inPacket, e wire.ICMPError) {
 		s.count(ICMPErrorOut)
 	}
 }
-
