@@ -3,6 +3,8 @@ package netapi
 import (
 	"context"
 	"net"
+
+	"github.com/gotcp/gotcp/stack"
 )
 
 // Kernel is the network of the operating system: package net itself. Its connections are package net's types.
@@ -43,6 +45,11 @@ func (Kernel) ListenPacketWith(
 // Resolver is net.DefaultResolver.
 func (Kernel) Resolver() *net.Resolver { return net.DefaultResolver }
 
-// Input does nothing. A program that feeds packets to its stack by stack.InputFunc keeps its source when it runs on the
-// kernel, which takes its packets by itself: the kernel-backed TCP of MirageOS has the same no-op.
-func (Kernel) Input(packet []byte) {}
+// Input returns a function that does nothing, for the kernel takes its packets in by itself: a program that feeds a stack
+// by [stack.Stack.Input] keeps its source when it runs on the kernel. (MirageOS's TCP on sockets has the same no-op.)
+func (Kernel) Input(listeners func(port uint16) *stack.Listener) stack.InputFunc { return func([]byte) {} }
+
+var (
+	_ Tuned = Kernel{}
+	_ Tuned = (*Stack)(nil)
+)
