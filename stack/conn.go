@@ -43,12 +43,12 @@ type stream struct {
 	phase   phase
 	ttl     uint8 // 0: the stack's
 	tos     uint8
-	sending bool // somebody transmits
-	inTable bool // segments find the connection
-	closed  bool // by its user
-	writing bool // a writer has his turn
-	turning bool // the writer whose turn it is waits
-	watched int8 // how many wait for what has been sent or acknowledged
+	sending bool  // somebody transmits
+	inTable bool  // segments find the connection
+	closed  bool  // by its user
+	writing bool  // a writer has his turn
+	turning bool  // the writer whose turn it is waits
+	watched int32 // how many wait for what has been sent or acknowledged
 
 	key flowKey
 	tcb tcp.TCB

@@ -78,6 +78,11 @@ func (c *stream) Connect(ctx context.Context, remote netip.AddrPort) error {
 		return ErrClosed
 	case ctx.Err() != nil: // also where the connection was established meanwhile (golang.org/issue/16523)
 		c.giveUp(0)
+		for c.inTable && !c.closed { // somebody transmits just now, and finds the connection dead when he has done so
+			c.watched++
+			c.waitByTheWay(nil)
+			c.watched--
+		}
 		return ctx.Err()
 	case c.phase == connected:
 		return nil

@@ -87,13 +87,9 @@ func (c *stream) write(bufs [][]byte, push bool) (n int64, err error) {
 	}
 	if err == nil {
 		c.writing = true
-		n, err = c.writeAll(bufs)
-		if err == nil && push {
-			err = c.pushAll()
-		}
-		c.writing = false
+		return c.writeAll(bufs, push)
 	}
-	c.wq.signal() // the turn is the next writer's
+	c.wq.signal() // what ends this write may end the next
 	return n, err
 }
 
@@ -110,8 +106,10 @@ func (c *stream) writeError() error {
 	return nil
 }
 
-// writeAll queues all of bufs, and waits for room where there is none. The caller holds mu and has the turn.
-func (c *stream) writeAll(bufs [][]byte) (n int64, err error) {
+// writeAll queues all of bufs, and waits for room where there is none; with push also until it has been sent. The caller
+// holds mu and has the turn, which ends when all is queued: what then happens to be transmitted is not a matter of this
+// write alone.
+func (c *stream) writeAll(bufs [][]byte, push bool) (n int64, err error) {
 	var done int // of bufs[0]
 	for {
 		now := c.s.now()
@@ -124,6 +122,14 @@ func (c *stream) writeAll(bufs [][]byte) (n int64, err error) {
 				}
 			}
 		}
+		if err == nil && push {
+			err = c.pushAll(now)
+			c.endTurn()
+			return n, err
+		}
+		if err != syscall.EAGAIN {
+			c.endTurn()
+		}
 		c.work(now)
 		if err != syscall.EAGAIN {
 			return n, err
@@ -133,14 +139,20 @@ func (c *stream) writeAll(bufs [][]byte) (n int64, err error) {
 			err = c.waitInTurn()
 		}
 		if err != nil {
+			c.endTurn()
 			return n, err
 		}
 	}
 }
 
-// pushAll waits until what was written has been sent. The caller holds mu and has the turn.
-func (c *stream) pushAll() error {
-	now := c.s.now()
+// endTurn lets the next writer have his turn.
+func (c *stream) endTurn() {
+	c.writing = false
+	c.wq.signal()
+}
+
+// pushAll waits until what was written has been sent. The caller holds mu and has the turn, so that nothing is added.
+func (c *stream) pushAll(now tcp.Time) error {
 	c.tcb.Push(now)
 	c.work(now)
 	c.watched++
