@@ -224,7 +224,7 @@ func TestDatagramPathMTU(t *testing.T) {
 	if len(frames) != 2 || len(frames[0].packet) > 1000 {
 		t.Errorf("%d packets, the first of %d octets", len(frames), len(frames[0].packet))
 	}
-	for policy, want := range map[int]error{0: nil, 1: nil, 2: syscall.EMSGSIZE, 3: nil} {
+	for policy, want := range []error{0: nil, 1: nil, 2: syscall.EMSGSIZE, 3: nil} {
 		if err := d.SetOpt(syscall.IPPROTO_IP, syscall.IP_MTU_DISCOVER, policy); err != nil {
 			t.Fatal(err)
 		}
@@ -238,9 +238,12 @@ func TestDatagramPathMTU(t *testing.T) {
 		}
 	}
 	// A report below our floor makes DF go off, so that routers cut what we don't.
+	d.SetOpt(syscall.IPPROTO_IP, syscall.IP_MTU_DISCOVER, 0) // who doesn't use DF doesn't listen either
+	r.dev.inject(icmpErrorPacket(farIP, wire.FragmentationNeeded(296), sent))
+	r.counted(ICMPPathMTU, 0)
+	d.SetOpt(syscall.IPPROTO_IP, syscall.IP_MTU_DISCOVER, 1)
 	r.dev.inject(icmpErrorPacket(farIP, wire.FragmentationNeeded(296), sent))
 	d.Opt(syscall.SOL_SOCKET, syscall.SO_ERROR)
-	d.SetOpt(syscall.IPPROTO_IP, syscall.IP_MTU_DISCOVER, 1)
 	d.Write(pattern(400))
 	if ip := r.sentOne(); ip.DontFragment() {
 		t.Error("DF on a path narrower than the floor")

@@ -1,0 +1,53 @@
+package stack
+
+import (
+	"go/ast"
+	"testing"
+)
+
+// Size of things: what is larger is most often two things.
+const (
+	maxFileLines = 500
+	maxFuncLines = 60
+	maxTestLines = 80 // a test's table counts
+	maxParams    = 5
+	maxFields    = 25
+)
+
+// records are structures that are lists by nature: what a user may set, or is told, and the variables of a connection
+// that RFC 9293 3.3.1 and its successors name.
+var records = map[string]bool{"Config": true, "Info": true, "sendState": true}
+
+func TestLawSizes(t *testing.T) {
+	for _, s := range sources(t) {
+		if n := s.fset.File(s.file.Pos()).LineCount(); n > maxFileLines {
+			t.Errorf("%s has %d lines, want at most %d", s.name, n, maxFileLines)
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				funcSize(t, s, n)
+			case *ast.TypeSpec:
+				if st, ok := n.Type.(*ast.StructType); ok && st.Fields.NumFields() > maxFields && !records[n.Name.Name] && !s.isTest() {
+					t.Errorf("%s: %s has %d fields, want at most %d", s.at(n), n.Name.Name, st.Fields.NumFields(), maxFields)
+				}
+			}
+			return true
+		})
+	}
+}
+
+func funcSize(t *testing.T, s *source, f *ast.FuncDecl) {
+	t.Helper()
+	limit := maxFuncLines
+	if s.isTest() {
+		limit = maxTestLines
+	}
+	lines := s.fset.Position(f.End()).Line - s.fset.Position(f.Pos()).Line + 1
+	if lines > limit {
+		t.Errorf("%s: %s has %d lines, want at most %d", s.at(f), f.Name.Name, lines, limit)
+	}
+	if n := f.Type.Params.NumFields(); n > maxParams {
+		t.Errorf("%s: %s has %d parameters, want at most %d", s.at(f), f.Name.Name, n, maxParams)
+	}
+}
