@@ -59,9 +59,7 @@ func (t *TCB) advance(now Time, seg *wire.Segment, acked int) {
 	t.snd.retries = 0
 	t.snd.since = now
 	t.softErr = 0
-	if t.snd.urgent && t.snd.up.AtOrBefore(t.snd.una) {
-		t.snd.urgent = false
-	}
+	t.pullMarks()
 	if t.snd.probing {
 		t.snd.probing, t.rtt.backoff = false, 0 // the window took it: the back-off was not for congestion
 	}
@@ -78,6 +76,22 @@ func (t *TCB) advance(now Time, seg *wire.Segment, acked int) {
 	}
 	if t.FinAcked() {
 		t.finAcked(now)
+	}
+}
+
+// pullMarks has marks that lie behind follow SND.UNA: half a circle later they would seem to lie ahead.
+func (t *TCB) pullMarks() {
+	una, r := t.snd.una, &t.reco
+	if t.snd.urgent && t.snd.up.AtOrBefore(una) {
+		t.snd.urgent = false
+	}
+	t.snd.push = seq.Max(t.snd.push, una)
+	t.snd.small = seq.Max(t.snd.small, una)
+	if r.mode == open && una.After(r.recover) {
+		r.recover = una.Add(-1)
+	}
+	if una.Minus(r.undoMark) > maxBuffer {
+		r.undo, r.undoMark = false, una
 	}
 }
 

@@ -102,18 +102,13 @@ func (t *TCB) establish(now Time) {
 
 // segmentSynchronized is 3.10.7.4: the checks in their order, each in a function of its own.
 func (t *TCB) segmentSynchronized(now Time, seg *wire.Segment) {
-	if t.crossedSYN(seg) {
-		plain := *seg
-		plain.Flags &^= wire.SYN
-		plain.Seq = plain.Seq.Add(1)
-		seg = &plain
-	}
+	crossed := t.crossedSYN(seg)
 	if t.ts.pawsReject(now, seg) && seg.Flags&wire.RST == 0 {
 		t.stats.pawsDropped++
 		t.segmentUnacceptable(now, seg)
 		return
 	}
-	if !t.acceptable(seg) { // first, the sequence number
+	if !crossed && !t.acceptable(seg) { // first, the sequence number
 		t.segmentUnacceptable(now, seg)
 		return
 	}
@@ -121,7 +116,7 @@ func (t *TCB) segmentSynchronized(now Time, seg *wire.Segment) {
 		t.segmentRST(now, seg)
 		return
 	}
-	if seg.Flags&wire.SYN != 0 { // fourth, SYN: RFC 5961 4.2
+	if seg.Flags&wire.SYN != 0 && !crossed { // fourth, SYN: RFC 5961 4.2
 		t.challengeAck(now)
 		return
 	}
@@ -172,7 +167,7 @@ func (t *TCB) segmentUnacceptable(now Time, seg *wire.Segment) {
 		}
 		return
 	}
-	if seg.Len() > 0 {
+	if seg.Len() > 0 && seg.Flags&wire.SYN == 0 {
 		t.ackNow = true
 		t.quickMode()
 		old := seq.Span{Start: seg.Seq, End: seq.Min(seg.Seq.Add(seg.Payload.Len()), t.rcv.nxt)}

@@ -110,7 +110,7 @@ func (t *TCB) acceptOutOfOrder(now Time, in seq.Span, data []byte) {
 		t.rcv.ooo = new(reassembly)
 	}
 	o := t.rcv.ooo
-	if o.size > 2*int(t.rcv.limit)+BufSize {
+	if o.size > 4*int(t.rcv.limit)+BufSize {
 		t.stats.rcvDropped++
 		return
 	}
@@ -174,7 +174,9 @@ func (o *reassembly) add(i int, in seq.Span, data []byte) bool {
 	}
 	o.n += len(data)
 	if next := i + 1; next < len(o.runs) && o.runs[next].span.Start == in.End {
+		o.size -= o.runs[i].data.memory() + o.runs[next].data.memory()
 		o.runs[i].data.join(&o.runs[next].data)
+		o.size += o.runs[i].data.memory()
 		o.runs[i].span.End = o.runs[next].span.End
 		o.remove(next)
 	}
@@ -182,15 +184,9 @@ func (o *reassembly) add(i int, in seq.Span, data []byte) bool {
 }
 
 func (o *reassembly) grow(s *store, data []byte) {
-	before := s.tail
+	o.size -= s.memory()
 	s.append(data)
-	for b := s.head; b != nil; b = b.next { // count the blocks that are new
-		if before == nil {
-			o.size += len(b.buf)
-		} else if b == before {
-			before = nil
-		}
-	}
+	o.size += s.memory()
 }
 
 func (o *reassembly) remove(i int) {
@@ -205,9 +201,7 @@ func (t *TCB) drainOutOfOrder() {
 	for len(o.runs) > 0 && o.runs[0].span.Start.AtOrBefore(t.rcv.nxt) {
 		r := &o.runs[0]
 		o.n -= r.data.len()
-		for b := r.data.head; b != nil; b = b.next {
-			o.size -= len(b.buf)
-		}
+		o.size -= r.data.memory()
 		if over := t.rcv.nxt.Minus(r.span.Start); over > 0 { // the peer sent these twice
 			t.noteDuplicate(seq.Span{Start: r.span.Start, End: seq.Min(t.rcv.nxt, r.span.End)})
 			r.data.drop(over, nil)

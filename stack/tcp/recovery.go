@@ -266,7 +266,7 @@ func (t *TCB) undoByDSACK(now Time, dup seq.Span) {
 
 // isDuplicate is RFC 5681 section 2's definition, or RFC 6675 section 2's with SACK: the ACK reports something new.
 func (t *TCB) isDuplicate(seg *wire.Segment, info sackInfo) bool {
-	if t.snd.una == t.snd.nxt || seg.Ack != t.snd.una {
+	if t.snd.una == t.snd.nxt || seg.Ack != t.snd.una || t.snd.probing { // answers to probes tell nothing of losses
 		return false
 	}
 	if t.rcv.sackOK {

@@ -34,6 +34,7 @@ func (t *TCB) retransmitTimeout(now Time) {
 	t.enterLoss(now)
 	t.stats.timeouts++
 	t.backOff()
+	t.armRTO(now) // RFC 6298 5.6, even if a window holds the retransmission back
 }
 
 func (t *TCB) backOff() {

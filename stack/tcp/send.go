@@ -5,7 +5,7 @@ import "github.com/gotcp/gotcp/stack/wire"
 // pollNew sends data that was not sent before, and the FIN: as large a piece as the windows, Nagle's algorithm and the
 // sender's SWS avoidance allow (RFC 9293 3.8.6.2.1, 3.7.4).
 func (t *TCB) pollNew(now Time, seg *wire.Segment) bool {
-	if !t.hasUnsent() || t.snd.probing && t.snd.una != t.snd.nxt {
+	if !t.hasUnsent() {
 		return false
 	}
 	t.restartAfterIdle(now)
@@ -26,6 +26,9 @@ func (t *TCB) pollNew(now Time, seg *wire.Segment) bool {
 	}
 	if n%mss != 0 {
 		t.snd.small = seg.Seq.Add(n)
+	}
+	if t.snd.probing { // the window is open: the timer is the retransmission timer again
+		t.snd.probing, t.rtt.backoff, t.rtxAt = false, 0, Never
 	}
 	t.noteSent(now, seg, n)
 	t.rtt.start(now, t.snd.nxt)

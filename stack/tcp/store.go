@@ -19,14 +19,23 @@ func (s *store) append(p []byte) {
 	}
 	for len(p) > 0 {
 		size := len(p)
-		if s.n > 0 {
-			size = BufSize // it is filling up already: take large blocks from here on
+		if s.tail != nil {
+			size = max(size, 8*len(s.tail.buf)) // it is filling up: take larger blocks
 		}
 		b := newBlock(size)
 		n := b.fill(p)
 		p = p[n:]
 		s.push(b)
 	}
+}
+
+// memory is the octets of memory that the store holds.
+func (s *store) memory() int {
+	n := 0
+	for b := s.head; b != nil; b = b.next {
+		n += len(b.buf)
+	}
+	return n
 }
 
 // push hangs a block with its octets onto the end; the store owns it from now on.
@@ -112,17 +121,17 @@ func (s *store) view(off, n int, v *wire.Payload) int {
 	return total
 }
 
-// join moves all of o to the end of s.
+// join moves all of o to the end of s. A block whose octets fit into the last one's room is copied there, so that many
+// short pieces don't hold a block each.
 func (s *store) join(o *store) {
-	if o.head == nil {
-		return
+	for b := o.head; b != nil; b = o.head {
+		o.head = b.next
+		if s.tail != nil && b.len() <= len(s.tail.buf)-s.tail.w {
+			s.n += s.tail.fill(b.buf[b.r:b.w])
+			b.free()
+		} else {
+			s.push(b)
+		}
 	}
-	if s.tail == nil {
-		s.head = o.head
-	} else {
-		s.tail.next = o.head
-	}
-	s.tail = o.tail
-	s.n += o.n
 	*o = store{}
 }

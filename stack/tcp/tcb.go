@@ -127,7 +127,7 @@ func (t *TCB) open(now Time, p *Params) {
 		t.rcv.mss = min(t.rcv.mss, t.user.maxSeg)
 	}
 	t.rcv.segSize = defaultMSS
-	t.rcv.quick = quickAcks
+	t.quickMode()
 	t.rcv.ato = p.Config.DelAckMin
 	t.rcv.last = now
 	t.heardAt = now

@@ -18,6 +18,7 @@ func (t *TCB) Read(now Time, p []byte) (int, error) {
 		return 0, t.readError(true)
 	}
 	n := t.rcv.buf.read(p)
+	t.rcv.urgent = t.UrgentData() > 0
 	t.windowUpdate()
 	return n, nil
 }
@@ -191,6 +192,9 @@ func (t *TCB) Abort(now Time, errno syscall.Errno) {
 
 // sendReset has the next Poll give <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>, where the peer may know of the connection.
 func (t *TCB) sendReset() {
+	if t.state == Closing || t.state == LastAck && !t.hasUnsent() {
+		return // both FINs are on their way: "delete the TCB" is all that 3.10.5 asks for
+	}
 	if t.state == SynReceived || t.state.synchronized() {
 		t.rst = pendingReset{seq: t.snd.nxt, ack: t.rcv.nxt, flags: wire.RST | wire.ACK}
 	}

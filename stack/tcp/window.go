@@ -65,8 +65,10 @@ func (t *TCB) offer() int {
 func (t *TCB) advertise(shift uint8) uint16 {
 	wnd := t.offer()
 	field := wnd >> shift
-	if now := t.rcvWnd(); field<<shift < now { // rounding must not take back what was offered
-		field = (now + 1<<shift - 1) >> shift
+	// Rounding must not take back what was offered, nor let the peer's odd octets push the window along for ever: at
+	// most one rounding beyond the buffer (RFC 7323 2.4 has senders cope with the rest).
+	if up := field + 1; field<<shift < t.rcvWnd() && t.rcvUsed()+up<<shift < int(t.rcv.limit)+1<<shift {
+		field = up
 	}
 	field = min(field, 0xffff)
 	t.rcv.adv = seq.Max(t.rcv.adv, t.rcv.nxt.Add(field<<shift))
