@@ -42,8 +42,8 @@ func ParseMeasurements(text string) ([]Measurement, error) {
 
 // Target is a bound for the ratio of the stack's figure to the kernel's. The zero Target is none.
 type Target struct {
-	Least float64 `json:"at_least,omitempty"`
-	Most  float64 `json:"at_most,omitempty"`
+	Least float64 `json:"atLeast,omitempty"`
+	Most  float64 `json:"atMost,omitempty"`
 }
 
 // None reports whether there is no bound.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"runtime"
 	"runtime/pprof"
 
@@ -17,6 +18,9 @@ type Profiles struct {
 	cpuFile, memFile string
 	cpu, mem         []*profile.Profile
 }
+
+// profiler is what allocates for the profiles themselves.
+var profiler = regexp.MustCompile(`^runtime/pprof\.|^github\.com/google/pprof/`)
 
 // NewProfiles collects for the files named; "" for none. With a memFile it has the runtime take samples of one
 // allocation in 4 KiB from now on, for the runs are short.
@@ -48,6 +52,7 @@ func (p *Profiles) Around(m Measurement, run func() error) error {
 	if err != nil {
 		return fmt.Errorf("memory profile: %w", err)
 	}
+	diff.FilterSamplesByName(nil, profiler, nil, nil)
 	p.mem = append(p.mem, labelled(diff, m))
 	return nil
 }

@@ -209,6 +209,13 @@ func TestProfiles(t *testing.T) {
 	prof := parse(t, mem)
 	for _, s := range prof.Sample {
 		all += s.Value[1]
+		for _, l := range s.Location {
+			for _, line := range l.Line {
+				if strings.HasPrefix(line.Function.Name, "runtime/pprof.") {
+					t.Fatalf("what the profiler itself allocated is in its profile: %s", line.Function.Name)
+				}
+			}
+		}
 		if s.Label["measurement"][0] == string(In) {
 			in += s.Value[1]
 		}

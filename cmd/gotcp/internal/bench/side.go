@@ -77,14 +77,6 @@ func (s Side) dial(ctx context.Context, address string) (net.Conn, error) {
 	return s.Dial(ctx, address)
 }
 
-// cause is err, or why ctx ended: connections that were closed for that reason fail in many ways.
-func cause(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return err
-}
-
 // halfCloser is what package net's TCP connections and the stack's have beyond net.Conn.
 type halfCloser interface{ CloseWrite() error }
 
