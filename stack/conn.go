@@ -30,34 +30,38 @@ type stream struct {
 	mu sync.Mutex
 	s  *Stack
 
-	rq, wq waitq    // readers and acceptors; writers and connectors
-	timer  Timer    // nil unless something is due
-	armed  tcp.Time // when timer fires; Never where it isn't set
-	extra  *extra   // nil for most
-	bind   *binding // the hold on the local port; nil where there is none
+	rq, wq waitq      // readers and acceptors; writers and connectors
+	timer  *connTimer // nil unless something is due
+	extra  *extra     // nil for most
+	bind   *binding   // the hold on the local port; nil where there is none
 
-	ifc  *Iface // the path, without what key says of it
-	mtu  int32
+	ifc  *Iface // the path, as far as sending needs it
 	nodf bool
 
 	phase   phase
 	ttl     uint8 // 0: the stack's
 	tos     uint8
-	sending bool  // somebody transmits
-	inTable bool  // segments find the connection
-	closed  bool  // by its user
-	writing bool  // a writer has his turn
-	turning bool  // the writer whose turn it is waits
-	watched int32 // how many wait for what has been sent or acknowledged
+	sending bool // somebody transmits
+	inTable bool // segments find the connection
+	closed  bool // by its user
+	writing bool // a writer has his turn
+	turning bool // the writer whose turn it is waits
+	watched int8 // how many wait for what has been sent or acknowledged
 
 	key flowKey
 	tcb tcp.TCB
 }
 
+// connTimer is the timer of a busy connection.
+type connTimer struct {
+	Timer
+	at tcp.Time // when it fires; Never where it has just fired
+}
+
 // newStreamOn makes a stream socket.
 func newStreamOn(s *Stack) *stream {
 	s.tcp.open.Add(1)
-	return &stream{s: s, rq: makeWaitq(), wq: makeWaitq(), armed: tcp.Never}
+	return &stream{s: s, rq: makeWaitq(), wq: makeWaitq()}
 }
 
 // input takes in a segment for the connection, and reports whether it is still one that the table has.
@@ -95,14 +99,16 @@ func (c *stream) fire() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.s.now()
-	c.armed = tcp.Never
+	if c.timer != nil {
+		c.timer.at = tcp.Never
+	}
 	if c.inTable {
 		if c.tcb.Deadline() <= now {
 			c.tcb.Tick(now)
 		}
 		c.work(now)
 	}
-	if c.armed == tcp.Never {
+	if c.timer != nil && c.timer.at == tcp.Never {
 		c.timer = nil // an idle connection has none
 	}
 }
@@ -143,26 +149,32 @@ func (c *stream) transmit(now tcp.Time) tcp.Time {
 	return now
 }
 
-// path is the way to the peer.
+// path is the way to the peer. Its MTU is the engine's to know.
 func (c *stream) path() path {
-	return path{ifc: c.ifc, src: c.key.local.netip(), mtu: int(c.mtu), nodf: c.nodf}
+	return path{ifc: c.ifc, src: c.key.local.netip(), nodf: c.nodf}
 }
 
-func (c *stream) setPath(p *path) { c.ifc, c.mtu, c.nodf = p.ifc, int32(p.mtu), p.nodf }
+func (c *stream) setPath(p *path) { c.ifc, c.nodf = p.ifc, p.nodf }
 
 // arm has the timer fire by the engine's deadline. It moves the timer only to an earlier time; most deadlines move away
 // before they come, so that costs a call now and then instead of a timer operation per segment.
 func (c *stream) arm(now tcp.Time) {
 	at := c.tcb.Deadline()
-	if at >= c.armed {
-		return
+	switch {
+	case at == tcp.Never:
+	case c.timer == nil:
+		c.timer = &connTimer{c.s.cfg.Clock.AfterFunc(max(0, at.Sub(now)), c.fire), at}
+	case at < c.timer.at:
+		c.timer.at = at
+		c.timer.Reset(max(0, at.Sub(now)))
 	}
-	c.armed = at
-	d := max(0, at.Sub(now))
-	if c.timer == nil {
-		c.timer = c.s.cfg.Clock.AfterFunc(d, c.fire)
-	} else {
-		c.timer.Reset(d)
+}
+
+// dropTimer takes the timer away. The caller holds mu.
+func (c *stream) dropTimer() {
+	if c.timer != nil {
+		c.timer.Stop()
+		c.timer = nil
 	}
 }
 
@@ -189,6 +201,9 @@ func (c *stream) opened() {
 		c.phase = failed
 	default:
 		c.phase = connected
+		if c.tcb.Deadline() == tcp.Never {
+			c.dropTimer() // which was the SYN's: it would fire for nothing
+		}
 	}
 	c.wq.signal()
 	c.rq.signal()
@@ -216,10 +231,7 @@ func (c *stream) leave(now tcp.Time, st tcp.State) {
 	if c.closed {
 		t.orphans.Add(-1)
 	}
-	if c.timer != nil {
-		c.timer.Stop()
-		c.timer, c.armed = nil, tcp.Never
-	}
+	c.dropTimer()
 	c.freePort()
 }
 
@@ -240,6 +252,5 @@ func (c *stream) packetTooBig(now tcp.Time, quoted seq.Num, e icmpEvent) {
 	if c.tcb.Info(now).PMTU == before {
 		return
 	}
-	mtu, c.nodf = c.s.learnMTU(c.key.remote, e)
-	c.mtu = int32(mtu)
+	_, c.nodf = c.s.learnMTU(c.key.remote, e)
 }

@@ -315,15 +315,18 @@ func flood(p *pair, n int) {
 
 // inject has stack b get a segment that a peer with the key k sent.
 func (p *pair) inject(k flowKey, seg *wire.Segment) {
+	p.b.input(p.b.net.Load().ifaces[1], frameOf(packetOf(k, seg)))
+}
+
+// packetOf is the packet with a segment of the flow k.
+func packetOf(k flowKey, seg *wire.Segment) []byte {
 	seg.SrcPort, seg.DstPort = k.lport, k.rport
 	h := wire.IPv4Header{TTL: 64, Protocol: wire.ProtoTCP, Src: k.local.netip(), Dst: k.remote.netip()}
 	b := make([]byte, 100)
 	n := h.Put(b, seg.HeaderLen()+seg.Payload.Len())
 	th := b[n : n+seg.PutHeader(b[n:])]
 	wire.SetTransportChecksum(h.Src, h.Dst, wire.ProtoTCP, th, &seg.Payload)
-	pkt := append(b[:n+len(th)], seg.Payload.Bytes()...)
-	frame := p.b.net.Load().ifaces[1]
-	p.b.input(frame, frameOf(pkt))
+	return append(b[:n+len(th)], seg.Payload.Bytes()...)
 }
 
 // An ACK that guesses a cookie, or brings one that is too old, or comes where none were sent, is answered with RST.

@@ -227,7 +227,7 @@ func (c *stream) setTCPOpt(name, value int) error {
 func (c *stream) setLinger2(seconds int) error {
 	d := time.Duration(min(seconds, maxLinger2)) * time.Second
 	if seconds < 0 {
-		d = -1
+		d = -time.Second
 	}
 	return c.setOptions(func(o *tcp.UserOptions) { o.FinTimeout = d })
 }
