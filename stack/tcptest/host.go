@@ -18,9 +18,8 @@ type Target interface {
 
 // Sent is a packet that a host has sent.
 type Sent struct {
-	At      time.Time
-	Packet  []byte // from the IP header on; the callee's to keep
-	Partial bool   // the transport checksum is that of the pseudo-header only, for the device to complete
+	At     time.Time
+	Packet []byte // from the IP header on; the callee's to keep
 }
 
 // Host is one machine with a TCP, the address [LocalAddr] and a link over which it reaches [RemoteAddr].

@@ -191,7 +191,7 @@ func (r *runner) collect(want *script.Packet, latest time.Time) (*packet, error)
 }
 
 func decodeSent(s *Sent) (*packet, error) {
-	p, err := decode(s.Packet, s.Partial)
+	p, err := decode(s.Packet)
 	if err != nil {
 		return nil, fmt.Errorf("the host has sent a malformed packet: %w", err)
 	}

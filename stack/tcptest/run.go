@@ -170,7 +170,7 @@ func (r *runner) quiet(e *script.Event, until time.Time) error {
 		return nil
 	}
 	f := r.fail(e, "the host has sent a packet that the script doesn't expect before this")
-	p, err := decode(s.Packet, s.Partial)
+	p, err := decode(s.Packet)
 	if err != nil {
 		f.Actual = r.clock(s.At) + " " + err.Error()
 		return f

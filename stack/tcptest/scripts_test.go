@@ -39,6 +39,24 @@ func each(t *testing.T, f func(t *testing.T, s *script.Script)) {
 	}
 }
 
+// TestScripts runs the scripts on gotcp, in the time of a bubble.
+func TestScripts(t *testing.T) {
+	each(t, func(t *testing.T, s *script.Script) {
+		if err := tcptest.Execute(t, s, tcptest.Gotcp); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestManual runs the scripts on gotcp with a clock that the runner moves, and without goroutines.
+func TestManual(t *testing.T) {
+	each(t, func(t *testing.T, s *script.Script) {
+		if err := tcptest.Execute(t, s, tcptest.Manual); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestOracle runs the scripts on Linux's TCP. A script whose head says that Linux differs must fail there.
 func TestOracle(t *testing.T) {
 	if *oracleFlag == "off" {
