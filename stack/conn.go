@@ -120,33 +120,49 @@ func (c *stream) work(now tcp.Time) {
 		c.announce()
 		return
 	}
+	due := tcp.Never
 	if !c.sending {
 		c.sending = true
-		now = c.transmit(now)
+		var done bool
+		now, done = c.transmit(now)
 		c.sending = false
-		if st := c.tcb.State(); st == tcp.Closed || st == tcp.TimeWaitState {
+		if st := c.tcb.State(); done && (st == tcp.Closed || st == tcp.TimeWaitState) {
 			c.leave(now, st)
+		}
+		if !done {
+			due = now
 		}
 	}
 	if c.inTable {
-		c.arm(now)
+		c.arm(now, min(due, c.tcb.Deadline()))
 	}
 	c.announce()
 }
 
-// transmit sends what the engine has to send, and returns the time. The caller holds mu and has set sending; mu is
-// released around the sending.
-func (c *stream) transmit(now tcp.Time) tcp.Time {
+const (
+	// sendTurn bounds what one call transmits, in octets of payload and of segmentCost for each segment. It may be
+	// somebody else's data, and there may be more of it for as long as its writer likes: a Read, or a device's reader,
+	// must not be kept by it. The timer's goroutine goes on then, at once.
+	sendTurn    = 4 << 20
+	segmentCost = 4 << 10
+)
+
+// transmit sends what the engine has to send, and returns the time and whether there is nothing more. The caller holds
+// mu and has set sending; mu is released around the sending.
+func (c *stream) transmit(now tcp.Time) (later tcp.Time, done bool) {
 	seg := getSegment()
 	defer putSegment(seg)
-	for c.tcb.Poll(now, seg) {
+	for cost := 0; cost < sendTurn; cost += seg.Payload.Len() + segmentCost {
+		if !c.tcb.Poll(now, seg) {
+			return now, true
+		}
 		p, o := c.path(), ipOptions{ttl: c.ttl, tos: c.tos}
 		c.mu.Unlock()
 		c.s.sendTCP(&p, c.key, seg, o) // what is lost here is lost as anywhere in the network
 		c.mu.Lock()
 		now = c.s.now()
 	}
-	return now
+	return now, false
 }
 
 // path is the way to the peer. Its MTU is the engine's to know.
@@ -156,10 +172,10 @@ func (c *stream) path() path {
 
 func (c *stream) setPath(p *path) { c.ifc, c.nodf = p.ifc, p.nodf }
 
-// arm has the timer fire by the engine's deadline. It moves the timer only to an earlier time; most deadlines move away
-// before they come, so that costs a call now and then instead of a timer operation per segment.
-func (c *stream) arm(now tcp.Time) {
-	at := c.tcb.Deadline()
+// arm has the timer fire at the time given, which is the engine's deadline as a rule. It moves the timer only to an
+// earlier time; most deadlines move away before they come, so that costs a call now and then instead of a timer
+// operation per segment.
+func (c *stream) arm(now, at tcp.Time) {
 	switch {
 	case at == tcp.Never:
 	case c.timer == nil:

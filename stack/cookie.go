@@ -66,9 +66,9 @@ func (s *Stack) openCookie(k flowKey, irs, c seq.Num, gen uint32) (mss uint16, o
 }
 
 // sendCookie answers a SYN and keeps nothing of it.
-func (s *Stack) sendCookie(k flowKey, p *path, pr *tcp.Params, syn *wire.Segment, ln *listener) {
+func (s *Stack) sendCookie(k flowKey, p *path, pr *tcp.Params, syn *wire.Segment, to acceptor) {
 	now := s.now()
-	ln.overflow.Store(max(1, int64(now)))
+	to.ln.overflow.Store(max(1, int64(now)))
 	peer := *syn
 	if !peer.Options.HasTS { // there is no place for the rest
 		peer.Options.HasWScale, peer.Options.SACKPermitted = false, false
@@ -87,7 +87,7 @@ func (s *Stack) sendCookie(k flowKey, p *path, pr *tcp.Params, syn *wire.Segment
 		out.Options.TSVal = cookieTS(out.Options.TSVal, &peer.Options)
 	}
 	s.count(TCPCookieSent)
-	s.sendTCP(p, k, out, ipOptions{})
+	s.sendTCP(p, k, out, to.heritage().ip())
 }
 
 // cookieTS puts the peer's options into the low bits of a timestamp, which must not run ahead of the clock by that.

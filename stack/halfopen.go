@@ -65,11 +65,12 @@ func (s *Stack) synInput(k flowKey, seg *wire.Segment, to acceptor, old *timeWai
 		s.count(DropNoRoute)
 		return
 	}
-	pr := s.paramsHalfOpen(k, &p, to.heritage())
+	heir := to.heritage()
+	pr := s.paramsHalfOpen(k, &p, heir)
 	if old != nil {
 		pr.ISS = seq.Max(pr.ISS, old.rec.NextISS())
 	} else if ln.crowded() || s.tcp.halfOpen.full() {
-		s.sendCookie(k, &p, &pr, seg, ln)
+		s.sendCookie(k, &p, &pr, seg, to)
 		return
 	}
 	h := &halfOpen{s: s, key: k, iss: pr.ISS, to: to}
@@ -87,7 +88,7 @@ func (s *Stack) synInput(k flowKey, seg *wire.Segment, to acceptor, old *timeWai
 	if old != nil {
 		s.releasePort(&old.bind)
 	}
-	s.sendTCP(&p, k, out, ipOptions{})
+	s.sendTCP(&p, k, out, heir.ip())
 }
 
 // insertHalfOpen puts h into the table, and reports whether it could: another segment of the flow may have been
@@ -143,7 +144,7 @@ func (s *Stack) halfOpenInput(sh *tcpShard, h *halfOpen, seg *wire.Segment) {
 	}
 	sh.mu.Unlock()
 	if v == tcp.Reply || v == tcp.ReplyGone {
-		s.reply(h.key, out)
+		s.reply(h.key, out, h.to.heritage().ip())
 	}
 	if c != nil {
 		s.launch(c, h.to, seg)
@@ -238,7 +239,7 @@ func (h *halfOpen) due(now tcp.Time, forced bool) {
 	}
 	sh.mu.Unlock()
 	if v == tcp.Reply || v == tcp.ReplyGone {
-		s.reply(h.key, out)
+		s.reply(h.key, out, h.to.heritage().ip())
 	}
 }
 
@@ -274,5 +275,5 @@ func (h *halfOpen) reset() {
 	out.Seq = out.Seq.Add(1)
 	out.Window = 0
 	out.Options = wire.Options{}
-	h.s.reply(h.key, out)
+	h.s.reply(h.key, out, h.to.heritage().ip())
 }

@@ -34,6 +34,9 @@ type heritage struct {
 	ttl, tos uint8
 }
 
+// ip are the options of the IP packets that answer for the listener.
+func (h *heritage) ip() ipOptions { return ipOptions{ttl: h.ttl, tos: h.tos} }
+
 // acceptor is where a new connection goes: a listening socket, or a [Listener] of the MirageOS shape.
 type acceptor struct {
 	ln  *listener

@@ -133,15 +133,15 @@ func (s *Stack) reset(k flowKey, in *wire.Segment) {
 	defer putSegment(out)
 	if tcp.Reset(in, out) {
 		s.count(TCPResetOut)
-		s.reply(k, out)
+		s.reply(k, out, ipOptions{})
 	}
 }
 
 // reply sends a segment of a flow that has no connection to keep its path. An answer that finds no way is lost, as it
 // might be anywhere.
-func (s *Stack) reply(k flowKey, out *wire.Segment) {
+func (s *Stack) reply(k flowKey, out *wire.Segment, o ipOptions) {
 	if p, err := s.route(k.local.netip(), k.remote.netip()); err == nil {
-		s.sendTCP(&p, k, out, ipOptions{})
+		s.sendTCP(&p, k, out, o)
 	}
 }
 

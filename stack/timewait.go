@@ -65,7 +65,7 @@ func (s *Stack) timeWaitInput(sh *tcpShard, w *timeWait, seg *wire.Segment, in *
 	}
 	switch v {
 	case tcp.Reply, tcp.ReplyGone:
-		s.reply(w.key, out)
+		s.reply(w.key, out, ipOptions{})
 	case tcp.Reopen:
 		// The record stays until the new connection has taken its place.
 		if to := s.acceptorFor(w.key, in); to.ln != nil {
