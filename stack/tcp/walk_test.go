@@ -139,7 +139,7 @@ func (d *dut) event(text string) {
 var errorNames = map[string]error{
 	"EOF": ErrEOF, "EAGAIN": syscall.EAGAIN, "EPIPE": syscall.EPIPE, "ENOTCONN": syscall.ENOTCONN,
 	"ECONNRESET": syscall.ECONNRESET, "ECONNREFUSED": syscall.ECONNREFUSED, "EHOSTUNREACH": syscall.EHOSTUNREACH,
-	"none": syscall.Errno(0),
+	"ETIMEDOUT": syscall.ETIMEDOUT, "none": syscall.Errno(0),
 }
 
 // holds asserts: "una N", "queued N" (octets to read), "err NAME" (the pending error), "urgent N" (octets to its end),
