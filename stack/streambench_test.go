@@ -80,6 +80,9 @@ func connectTo(tb testing.TB, a *Stack, l Socket) (c, d Socket) {
 
 // Nothing allocates per segment on the established data path, either way, whatever the size.
 func TestDataPathAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
 	for _, n := range []int{1, 1000, 60_000} {
 		for name, opts := range map[string][]link.PipeOption{"plain": {link.WithOffload(link.Offload{})}, "offload": nil} {
 			t.Run(fmt.Sprint(name, n), func(t *testing.T) {
