@@ -47,7 +47,9 @@ func (Kernel) Resolver() *net.Resolver { return net.DefaultResolver }
 
 // Input returns a function that does nothing, for the kernel takes its packets in by itself: a program that feeds a stack
 // by [stack.Stack.Input] keeps its source when it runs on the kernel. (MirageOS's TCP on sockets has the same no-op.)
-func (Kernel) Input(listeners func(port uint16) *stack.Listener) stack.InputFunc { return func([]byte) {} }
+func (Kernel) Input(listeners func(port uint16) *stack.Listener) stack.InputFunc {
+	return func([]byte) {}
+}
 
 var (
 	_ Tuned = Kernel{}
