@@ -3,7 +3,7 @@ package tcp
 // check panics where an invariant of the TCB does not hold: a bug in the engine, found at the event that made it. It
 // works only where Config.Check asks for it, as tests do.
 func (t *TCB) check() {
-	if t.state == 0 || !t.cfg.Check {
+	if t.cfg == nil || !t.cfg.Check {
 		return
 	}
 	if msg := t.broken(); msg != "" {

@@ -77,8 +77,8 @@ func (t *TCB) markAllLost(m mode) {
 	r.reno, r.dupacks, r.rescued = 0, 0, false
 }
 
-// synTimeout sends a SYN or SYN-ACK again, or gives up (RFC 1122 4.2.3.5: R2 of a SYN is at least 3 minutes by the
-// default of 6 retransmissions).
+// synTimeout sends a SYN or SYN-ACK again, or gives up. The default is Linux's 6 retransmissions, 127 s in all; who wants
+// R2 of a SYN to be the 3 minutes of RFC 9293 MUST-23 sets SynRetries to 7.
 func (t *TCB) synTimeout(now Time) {
 	limit := t.synRetries()
 	if t.state == SynReceived {

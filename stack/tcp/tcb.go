@@ -192,11 +192,17 @@ func (t *TCB) State() State {
 
 // Deadline is when Tick is due, Never where it isn't. Any other call may change it.
 func (t *TCB) Deadline() Time {
+	if t.state == 0 {
+		return Never
+	}
 	return min(t.rtxAt, t.delackAt, t.finAt, t.keepDeadline())
 }
 
 // Tick does what is due by now (3.10.8). A spurious call is harmless.
 func (t *TCB) Tick(now Time) {
+	if t.state == 0 {
+		return
+	}
 	if now >= t.rtxAt {
 		t.rtxAt = Never
 		if t.snd.probing {
