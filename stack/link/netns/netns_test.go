@@ -1,0 +1,300 @@
+package netns_test
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gotcp/gotcp/stack/link/netns"
+	"github.com/gotcp/gotcp/stack/link/tun"
+)
+
+const (
+	marker = "GOTCP_NETNS"
+	role   = "GOTCP_TEST_ROLE"
+)
+
+// TestMain is the tests' main program, or one of those that they start: this binary with a role in the environment.
+func TestMain(m *testing.M) {
+	switch os.Getenv(role) {
+	case "":
+		netns.Main(m)
+	case "exit":
+		enter()
+		os.Exit(7)
+	case "crash":
+		enter()
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	case "wait":
+		enter()
+		stop := make(chan os.Signal, 1)
+		signal.Notify(stop, syscall.SIGTERM)
+		fmt.Println("ready")
+		<-stop
+		os.Exit(3)
+	case "off":
+		// In the user namespace that the test has made for this: no further ones, and then an ordinary user.
+		if err := os.WriteFile("/proc/sys/user/max_user_namespaces", []byte("0"), 0); err != nil {
+			fmt.Println(err)
+			os.Exit(2)
+		}
+		cmd := command("tun")
+		cmd.Stdout = os.Stdout
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 1000, Gid: 1000}}
+		if cmd.Run() != nil {
+			os.Exit(1)
+		}
+	case "tun":
+		enter()
+		d, err := tun.Open(tun.Config{})
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		fmt.Printf("uid %d has %s, arguments %q\n", os.Getuid(), d.Name(), os.Args[1:])
+		d.Close()
+	}
+}
+
+// enter is what a program does: it goes on in its namespaces, or says why it can't and how one knows.
+func enter() {
+	if err := netns.Enter(); err != nil {
+		fmt.Printf("forbidden %v, no TUN %v: %v\n", errors.Is(err, netns.ErrForbidden), errors.Is(err, netns.ErrNoTUN), err)
+		os.Exit(1)
+	}
+}
+
+// command is this binary in a role, as if started outside of any namespace of ours.
+func command(as string, args ...string) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe", args...)
+	for _, kv := range os.Environ() {
+		if !strings.HasPrefix(kv, marker+"=") {
+			cmd.Env = append(cmd.Env, kv)
+		}
+	}
+	cmd.Env = append(cmd.Env, role+"="+as)
+	cmd.Dir = "/"
+	return cmd
+}
+
+func TestMainRunsInside(t *testing.T) {
+	netns.Require(t)
+	if !netns.Inside() {
+		t.Fatal("the tests aren't inside, although Require let them pass")
+	}
+	all, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) == 0 || all[0].Name != "lo" || all[0].Flags&net.FlagUp == 0 {
+		t.Errorf("interfaces are %v: want lo to be up", all)
+	}
+	d, err := tun.Open(tun.Config{})
+	if err != nil {
+		t.Fatalf("no TUN device inside: %v", err)
+	}
+	d.Close()
+}
+
+// The marker alone proves nothing: in the namespace that it names the program is outside.
+func TestMarkerByHand(t *testing.T) {
+	own, err := os.Readlink("/proc/self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for value, want := range map[string]bool{"": false, own: false, "net:[1]": true} {
+		t.Setenv(marker, value)
+		if netns.Inside() != want {
+			t.Errorf("%s=%s in %s: Inside is %v, want %v", marker, value, own, !want, want)
+		}
+	}
+}
+
+func TestExitStatus(t *testing.T) {
+	netns.Require(t)
+	for as, want := range map[string]int{"exit": 7, "crash": 128 + 9} {
+		cmd := command(as)
+		err := cmd.Run()
+		if got := cmd.ProcessState.ExitCode(); got != want {
+			t.Errorf("%s: status %d (%v), want the child's, %d", as, got, err, want)
+		}
+	}
+}
+
+func TestArgumentsAndOutput(t *testing.T) {
+	netns.Require(t)
+	out, err := command("tun", "-x", "two words").CombinedOutput()
+	want := "has gotcp0, arguments [\"-x\" \"two words\"]\n"
+	if err != nil || !strings.HasSuffix(string(out), want) {
+		t.Errorf("%v, %q: want the child's output %q", err, out, want)
+	}
+}
+
+// startWaiting starts a program whose child waits for a signal, and returns its output after "ready".
+func startWaiting(t *testing.T) (*exec.Cmd, io.Reader) {
+	t.Helper()
+	cmd := command("wait")
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	r := bufio.NewReader(out)
+	if line, err := r.ReadString('\n'); line != "ready\n" {
+		t.Fatalf("the child says %q, %v", line, err)
+	}
+	return cmd, r
+}
+
+func TestSignalIsPassedOn(t *testing.T) {
+	netns.Require(t)
+	cmd, _ := startWaiting(t)
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	if got := cmd.ProcessState.ExitCode(); got != 3 {
+		t.Errorf("status %d, want 3: the child, which took the signal, says so", got)
+	}
+}
+
+func TestChildDiesWithItsParent(t *testing.T) {
+	netns.Require(t)
+	cmd, out := startWaiting(t)
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	// The output ends when the last process that has it open is gone.
+	if rest, err := io.ReadAll(out); err != nil || len(rest) != 0 {
+		t.Errorf("after the parent was killed the child said %q, %v", rest, err)
+	}
+	cmd.Wait()
+}
+
+// asNobody has the command run as a user without privileges, which only root can.
+func asNobody(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if os.Getuid() != 0 || !realRoot() {
+		t.Skip("only root can become another user; but then all tests of this package run as an ordinary one already")
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+}
+
+// realRoot reports whether user 0 is that outside, too.
+func realRoot() bool {
+	m, err := os.ReadFile("/proc/self/uid_map")
+	return err == nil && bytes.Equal(bytes.Join(bytes.Fields(m), []byte(" ")), []byte("0 0 4294967295"))
+}
+
+func TestNobodyWithoutTUN(t *testing.T) {
+	netns.Require(t)
+	cmd := command("tun")
+	asNobody(t, cmd)
+	hideTUN(t, 0o600)
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.HasPrefix(string(out), "forbidden false, no TUN true: ") {
+		t.Errorf("%v, %q: want ErrNoTUN", err, out)
+	}
+	for _, want := range []string{"permission denied", "user 65534", "mode 0600", "sudo chmod 0666 /dev/net/tun"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("%q doesn't say %q", out, want)
+		}
+	}
+}
+
+func TestNobodyHasNetworkOfItsOwn(t *testing.T) {
+	netns.Require(t)
+	cmd := command("tun")
+	asNobody(t, cmd)
+	hideTUN(t, 0o666)
+	out, err := cmd.CombinedOutput()
+	if err != nil || string(out) != "uid 0 has gotcp0, arguments []\n" {
+		t.Errorf("%v, %q: want an ordinary user to be root inside, and to have a TUN device", err, out)
+	}
+}
+
+// A user namespace in which no further ones may be made stands for a system in which they are off.
+func TestNobodyWhereNamespacesAreOff(t *testing.T) {
+	netns.Require(t)
+	cmd := command("off")
+	asNobody(t, cmd)
+	hideTUN(t, 0o666)
+	ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}, {ContainerID: 1000, HostID: 65534, Size: 1}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWUSER, UidMappings: ids, GidMappings: ids, GidMappingsEnableSetgroups: true,
+	}
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.HasPrefix(string(out), "forbidden true, no TUN false: ") ||
+		!strings.Contains(string(out), "sudo sysctl -w user.max_user_namespaces=") {
+		t.Errorf("%v, %q: want ErrForbidden, and the command that helps", err, out)
+	}
+}
+
+// hideTUN puts a device node of the given mode in the place of the real one, in the mount namespace of the tests.
+func hideTUN(t *testing.T, mode uint32) {
+	t.Helper()
+	dir := t.TempDir()
+	node := filepath.Join(dir, "tun")
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=0755"); err != nil {
+		t.Fatalf("mount: %v", err)
+	}
+	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+	err := unix.Mknod(node, unix.S_IFCHR|mode, int(unix.Mkdev(10, 200)))
+	if err == nil {
+		err = os.Chmod(node, os.FileMode(mode))
+	}
+	if err == nil {
+		err = unix.Mount(node, "/dev/net/tun", "", unix.MS_BIND, "")
+	}
+	if err != nil {
+		t.Fatalf("no device node of mode %o: %v", mode, err)
+	}
+	t.Cleanup(func() { unix.Unmount("/dev/net/tun", unix.MNT_DETACH) })
+}
+
+// verdict is what Require does to a test.
+type verdict struct{ skipped, failed string }
+
+func (*verdict) Helper()                       {}
+func (v *verdict) Skipf(f string, args ...any) { v.skipped = fmt.Sprintf(f, args...) }
+
+func (v *verdict) Fatalf(f string, args ...any) { v.failed = fmt.Sprintf(f, args...) }
+
+func TestRequire(t *testing.T) {
+	real := netns.Failure()
+	t.Cleanup(func() { netns.SetFailure(real) })
+	for _, c := range []struct {
+		why  error
+		ci   string
+		want verdict
+	}{
+		{nil, "", verdict{}},
+		{nil, "true", verdict{}},
+		{io.ErrNoProgress, "", verdict{skipped: io.ErrNoProgress.Error()}},
+		{io.ErrNoProgress, "true", verdict{failed: io.ErrNoProgress.Error()}},
+	} {
+		netns.SetFailure(c.why)
+		t.Setenv("CI", c.ci)
+		var v verdict
+		netns.Require(&v)
+		if !strings.HasSuffix(v.skipped, c.want.skipped) || !strings.HasSuffix(v.failed, c.want.failed) ||
+			(v.skipped == "") != (c.want.skipped == "") || (v.failed == "") != (c.want.failed == "") {
+			t.Errorf("for %v with CI=%s Require says %+v, want %+v", c.why, c.ci, v, c.want)
+		}
+	}
+}
