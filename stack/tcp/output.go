@@ -41,14 +41,14 @@ func (t *TCB) poll(now Time, seg *wire.Segment) bool {
 	return t.pollKeepAlive(now, seg) || t.pollACK(now, seg)
 }
 
-// begin fills in what every segment of a synchronized connection carries.
+// begin fills in what every segment of a synchronized connection carries, and changes nothing: it may turn out that the
+// segment isn't sent. noteSent adds the window.
 func (t *TCB) begin(now Time, seg *wire.Segment) {
 	seg.Seq, seg.Ack, seg.Flags = t.snd.nxt, t.rcv.nxt, wire.ACK
 	if t.ts.on {
 		t.ts.put(now, &seg.Options)
 	}
 	t.putSACK(&seg.Options)
-	seg.Window = t.advertise(t.rcv.wscale)
 }
 
 // Lengths of the options that a segment may carry, padding included (RFC 7323 appendix A, RFC 2018 section 3).
@@ -148,11 +148,12 @@ func (t *TCB) pollSuspect(now Time, seg *wire.Segment) bool {
 	if s := t.nextSuspect(); !s.Empty() {
 		return t.resend(now, seg, s)
 	}
-	if s := t.nextRescue(); !s.Empty() && t.resend(now, seg, s) {
-		t.reco.rescued = true
-		return true
+	highRxt := t.reco.highRxt
+	if s := t.nextRescue(); s.Empty() || !t.resend(now, seg, s) {
+		return false
 	}
-	return false
+	t.reco.rescued, t.reco.highRxt = true, highRxt // "HighRxt MUST NOT be updated"
+	return true
 }
 
 // resend makes a segment of the octets s, as far as the windows allow.
@@ -219,8 +220,10 @@ func (t *TCB) setFlags(seg *wire.Segment, n int, fin bool) {
 	t.putUrgent(seg)
 }
 
-// noteSent keeps the books that all segments share.
+// noteSent completes a segment that is sent, and keeps the books that all share.
 func (t *TCB) noteSent(now Time, seg *wire.Segment, n int) {
+	seg.Window = t.advertise(t.rcv.wscale)
+	t.rcv.dsack = seq.Span{}
 	t.acksSent(now, seg)
 	if n > 0 {
 		t.snd.last = now

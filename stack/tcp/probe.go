@@ -53,16 +53,16 @@ func (t *TCB) probeTimeout(now Time) {
 		return
 	}
 	t.backOff()
-	t.snd.probing, t.snd.probeNow = true, true
+	t.snd.probing, t.probeNow = true, true
 	t.rtxAt = now.Add(t.limitToUserTimeout(now, t.rtt.timeout(t.cfg)))
 }
 
 // pollProbe makes the probe: as much as the window takes, at least one octet of data or the FIN, from SND.UNA on.
 func (t *TCB) pollProbe(now Time, seg *wire.Segment) bool {
-	if !t.snd.probeNow {
+	if !t.probeNow {
 		return false
 	}
-	t.snd.probeNow = false
+	t.probeNow = false
 	if t.snd.una == t.snd.nxt && !t.hasUnsent() {
 		return false
 	}

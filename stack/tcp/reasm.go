@@ -277,7 +277,6 @@ func (t *TCB) putSACK(o *wire.Options) {
 		}
 	}
 	add(t.rcv.dsack)
-	t.rcv.dsack = seq.Span{}
 	if r := t.rcv.ooo; r != nil {
 		for _, s := range r.sacks[:r.nsacks] {
 			add(s)

@@ -28,16 +28,16 @@ type recovery struct {
 	recover seq.Num // RFC 6582 recover, RFC 6675 RecoveryPoint
 	lost    seq.Num // every unreported octet before it counts as lost
 	highRxt seq.Num // HighRxt: every unreported octet before it was retransmitted
-	reno    int32   // octets that duplicate ACKs stand for, without SACK
 	board   *scoreboard
+	reno    int32 // octets that duplicate ACKs stand for, without SACK
+
+	undoRtx      int32 // of the octets retransmitted, those that were not reported as duplicates
+	undoCwnd     int32 // cwnd and ssthresh before the recovery
+	undoSsthresh int32
+	undoMark     seq.Num
+	undo         bool // these are valid
 
 	synRetries uint8 // how often the SYN or SYN-ACK was sent again
-
-	undo        bool // what follows is valid
-	undoRtx     int32
-	undoCwnd    int32
-	undoSsthres int32
-	undoMark    seq.Num
 }
 
 func (r *recovery) release() {
@@ -173,13 +173,11 @@ func (t *TCB) recoveryACK(now Time, acked int) {
 	}
 }
 
-// partialACK is RFC 6582 3.2 (3): the next hole begins at SND.UNA. With SACK the scoreboard knows better.
+// partialACK is RFC 6582 3.2 (3): the next hole begins at SND.UNA. With SACK the scoreboard tells.
 func (t *TCB) partialACK(acked int) {
 	r := &t.reco
-	if t.rcv.sackOK && r.board != nil {
+	if t.rcv.sackOK {
 		t.updateLost()
-		// RFC 6675 5 (4.1): what SND.UNA points at was outstanding at the loss, and was not reported.
-		r.lost = seq.Max(r.lost, seq.Min(t.snd.una.Add(t.cong.SMSS), r.recover))
 		return
 	}
 	r.reno = int32(max(0, int(r.reno)-max(acked-t.cong.SMSS, 0)))
@@ -241,7 +239,7 @@ func (t *TCB) holeBefore(edge seq.Num) seq.Span {
 func (t *TCB) saveUndo() {
 	r := &t.reco
 	r.undo, r.undoRtx, r.undoMark = true, 0, t.snd.una
-	r.undoCwnd, r.undoSsthres = int32(t.cong.Cwnd), int32(t.cong.Ssthresh)
+	r.undoCwnd, r.undoSsthresh = int32(t.cong.Cwnd), int32(t.cong.Ssthresh)
 }
 
 // undoByDSACK takes the reduction of the window back once every octet that was retransmitted since has been reported as
@@ -256,7 +254,7 @@ func (t *TCB) undoByDSACK(now Time, dup seq.Span) {
 	}
 	r.undo = false
 	t.cong.Cwnd = max(t.cong.Cwnd, int(r.undoCwnd))
-	t.cong.Ssthresh = max(t.cong.Ssthresh, int(r.undoSsthres))
+	t.cong.Ssthresh = max(t.cong.Ssthresh, int(r.undoSsthresh))
 	t.cong.cc.Undo(now, &t.cong.Window)
 	t.stats.undos++
 	if r.mode != open {

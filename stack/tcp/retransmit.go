@@ -118,7 +118,7 @@ func (t *TCB) r2() time.Duration {
 
 // giveUp ends the connection with the soft error that was seen, or ETIMEDOUT (RFC 1122 4.2.3.9, 4.2.3.5).
 func (t *TCB) giveUp() {
-	errno := t.softErr
+	errno := syscall.Errno(t.softErr)
 	if errno == 0 {
 		errno = syscall.ETIMEDOUT
 	}
@@ -156,7 +156,7 @@ func (t *TCB) Unreachable(now Time, quoted seq.Num, errno syscall.Errno, hard bo
 		t.toClosed(errno)
 		return
 	}
-	t.softErr = errno
+	t.softErr = errno16(errno)
 }
 
 // PacketTooBig lowers SND.MSS to what a path of mtu octets carries, and sends again what was in flight (RFC 1191

@@ -21,8 +21,9 @@ type TCB struct {
 	passive    bool // opened by Accept
 	finRcvd    bool // the peer's FIN has been processed
 	ackNow     bool // a segment with ACK must leave at the next Poll
-	softErr    syscall.Errno
-	err        syscall.Errno // what the next call of the user gets, once
+	probeNow   bool // a zero-window probe is due
+	softErr    errno16
+	err        errno16 // what the next call of the user gets, once
 
 	snd  sendState
 	rcv  recvState
@@ -41,6 +42,9 @@ type TCB struct {
 	rst   pendingReset
 	stats counters
 }
+
+// errno16 is a syscall.Errno in the two octets that it needs.
+type errno16 uint16
 
 // sendState is the Send Sequence Variables of RFC 9293 3.3.1 and what sending needs besides.
 type sendState struct {
@@ -66,11 +70,10 @@ type sendState struct {
 	lent    bool // Poll gave slices that may be in use until its next call
 	started bool // the SYN was sent at least once
 
-	retries  uint8 // timer retransmissions or probes since the last progress
-	probing  bool  // rtxAt times a zero-window probe
-	probeNow bool  // a probe is due
-	since    Time  // since when the oldest unacknowledged octet, or the closed window, waits
-	last     Time  // when data was last sent
+	retries uint8 // timer retransmissions or probes since the last progress
+	probing bool  // rtxAt times a zero-window probe
+	since   Time  // since when the oldest unacknowledged octet, or the closed window, waits
+	last    Time  // when data was last sent
 
 	buf     store
 	retired *block // blocks that were acknowledged while lent
@@ -254,7 +257,7 @@ func (t *TCB) dead() bool { return t.state == 0 || t.state == Closed || t.state 
 // toClosed ends the connection: CLOSED, with errno for the user where that is not 0. Received data stays readable.
 func (t *TCB) toClosed(errno syscall.Errno) {
 	if errno != 0 {
-		t.err = errno
+		t.err = errno16(errno)
 	}
 	t.state = Closed
 	t.retire()
@@ -264,7 +267,7 @@ func (t *TCB) toClosed(errno syscall.Errno) {
 func (t *TCB) retire() {
 	t.rtxAt, t.delackAt, t.finAt = Never, Never, Never
 	t.ackNow = t.ackNow && t.state == TimeWaitState
-	t.snd.probeNow = false
+	t.probeNow = false
 	t.snd.urgent = false
 	t.snd.buf.clear(t.retiring())
 	t.dropOutOfOrder()

@@ -36,7 +36,7 @@ func (t *TCB) readError(take bool) error {
 	case t.finRcvd:
 		return ErrEOF
 	case t.err != 0:
-		err := t.err
+		err := syscall.Errno(t.err)
 		if take {
 			t.err = 0
 		}
@@ -181,7 +181,7 @@ func (t *TCB) Close(now Time) {
 func (t *TCB) Abort(now Time, errno syscall.Errno) {
 	if t.dead() {
 		if errno != 0 {
-			t.err = errno
+			t.err = errno16(errno)
 		}
 		return
 	}
@@ -202,7 +202,7 @@ func (t *TCB) sendReset() {
 
 // Err returns and clears the pending error (SO_ERROR); 0 where there is none.
 func (t *TCB) Err() syscall.Errno {
-	err := t.err
+	err := syscall.Errno(t.err)
 	t.err = 0
 	return err
 }
