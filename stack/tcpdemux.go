@@ -124,6 +124,9 @@ func (s *Stack) portInput(k flowKey, seg *wire.Segment, in *inPacket) {
 			return
 		}
 	}
+	if seg.Flags&wire.ACK == 0 && s.tcp.listeners.lookup(k.local, k.lport) != nil {
+		return // to a port in LISTEN: "drop the segment" (3.10.7.2, fourth)
+	}
 	s.reset(k, seg)
 }
 
