@@ -14,10 +14,10 @@ import (
 // the server closes first and at once, and the client closes when it has read the end of the stream. So each connection
 // has been accepted, ends with a FIN either way, and leaves its TIME-WAIT at the server's end, where no ports run out;
 // that the client's port is taken again while it lasts is what RFC 6191 is for.
-func connects(ctx context.Context, s Side, d time.Duration) ([]float64, error) {
+func connects(ctx context.Context, s Side, d time.Duration) (rate []float64, connections float64, err error) {
 	l, err := s.Listen(ctx)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer l.Close()
 	v := visitor{Side: s, address: l.Addr().String()}
@@ -28,7 +28,7 @@ func connects(ctx context.Context, s Side, d time.Duration) ([]float64, error) {
 	defer stop()
 	served := make(chan error, 1)
 	go func() { served <- hangUp(l) }()
-	var n int
+	var n float64
 	start := time.Now()
 	for n == 0 || time.Since(start) < d {
 		// Not ctx: package net has another goroutine watch a context that can end, for each dial. Most programs' can't.
@@ -43,9 +43,9 @@ func connects(ctx context.Context, s Side, d time.Duration) ([]float64, error) {
 		err = errors.Join(err, serr)
 	}
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return []float64{float64(n) / elapsed.Seconds()}, nil
+	return []float64{n / elapsed.Seconds()}, n, nil
 }
 
 // hangUp accepts connections and closes them. Where it fails it closes the listener, which resets who waits there.

@@ -15,11 +15,11 @@ const blockSize = 64 << 10
 
 // throughput has one end write for a while and the other read to the end; up has the client write. The rate is what
 // arrived over the time from the first write to the end of the stream.
-func throughput(up bool) func(context.Context, Side, time.Duration) ([]float64, error) {
-	return func(ctx context.Context, s Side, d time.Duration) ([]float64, error) {
+func throughput(up bool) func(context.Context, Side, time.Duration) ([]float64, float64, error) {
+	return func(ctx context.Context, s Side, d time.Duration) (rate []float64, gib float64, err error) {
 		p, err := s.connect(ctx)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		defer p.close()
 		from, to := p.client, p.server
@@ -35,9 +35,9 @@ func throughput(up bool) func(context.Context, Side, time.Duration) ([]float64, 
 			p.close() // the writer need not wait for a reader who has gone
 		}
 		if err := errors.Join(<-sent, err); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		return []float64{float64(n) * 8 / elapsed.Seconds()}, nil
+		return []float64{float64(n) * 8 / elapsed.Seconds()}, float64(n) / (1 << 30), nil
 	}
 }
 
@@ -72,10 +72,10 @@ const maxSamples = 1 << 20
 
 // roundTrips has the client send an octet and wait for the server's echo of it, again and again. The figures are the
 // median and the 99th percentile of the single times, in seconds.
-func roundTrips(ctx context.Context, s Side, d time.Duration) ([]float64, error) {
+func roundTrips(ctx context.Context, s Side, d time.Duration) (values []float64, trips float64, err error) {
 	p, err := s.connect(ctx)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer p.close()
 	echoed := make(chan error, 1)
@@ -88,10 +88,10 @@ func roundTrips(ctx context.Context, s Side, d time.Duration) ([]float64, error)
 		p.close()
 	}
 	if err := errors.Join(err, <-echoed); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	slices.Sort(times)
-	return []float64{percentile(times, 50).Seconds(), percentile(times, 99).Seconds()}, nil
+	return []float64{percentile(times, 50).Seconds(), percentile(times, 99).Seconds()}, float64(len(times)), nil
 }
 
 // ask times round trips for d, one at least.

@@ -71,6 +71,7 @@ const (
 	bitPerSecond unit = "bit/s"
 	second       unit = "s"
 	perSecond    unit = "1/s"
+	secondPerGiB unit = "s/GiB"
 )
 
 // metric is a figure that a measurement yields.
@@ -80,23 +81,33 @@ type metric struct {
 	target Target
 }
 
-// task is how a measurement is made: one run on one side for about d, which yields one value per metric.
+// task is how a measurement is made: one run on one side for about d. It yields a value for each metric but the last,
+// and how much it did: the last metric is the processor time that the program took for one unit of that, both ends of
+// the connection and the kernel's work for it included.
 type task struct {
 	metrics []metric
-	run     func(ctx context.Context, s Side, d time.Duration) ([]float64, error)
+	run     func(ctx context.Context, s Side, d time.Duration) (values []float64, work float64, err error)
 }
 
 // taskOf says how m is made. stackDials tells which end of the connections the stack's side puts on the stack, and so
 // which way is in.
 func taskOf(m Measurement, stackDials bool) task {
-	fast := Target{Least: 0.6}
+	fast, none := Target{Least: 0.6}, Target{}
 	switch m {
 	case In:
-		return task{[]metric{{"throughput in", bitPerSecond, fast}}, throughput(!stackDials)}
+		return task{[]metric{
+			{"throughput in", bitPerSecond, fast}, {"CPU per GiB in", secondPerGiB, none},
+		}, throughput(!stackDials)}
 	case Out:
-		return task{[]metric{{"throughput out", bitPerSecond, fast}}, throughput(stackDials)}
+		return task{[]metric{
+			{"throughput out", bitPerSecond, fast}, {"CPU per GiB out", secondPerGiB, none},
+		}, throughput(stackDials)}
 	case RTT:
-		return task{[]metric{{"round trip p50", second, Target{Most: 2}}, {"round trip p99", second, Target{}}}, roundTrips}
+		return task{[]metric{
+			{"round trip p50", second, Target{Most: 2}}, {"round trip p99", second, none}, {"CPU per round trip", second, none},
+		}, roundTrips}
 	}
-	return task{[]metric{{"connect rate", perSecond, fast}}, connects}
+	return task{[]metric{
+		{"connect rate", perSecond, fast}, {"CPU per connection", second, none},
+	}, connects}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"syscall"
 	"time"
 )
 
@@ -27,7 +28,7 @@ type Config struct {
 type Result struct {
 	Measurement Measurement `json:"measurement"`
 	Name        string      `json:"name"`
-	Unit        string      `json:"unit"` // of Stack and Kernel: bit/s, s or 1/s
+	Unit        string      `json:"unit"` // of Stack and Kernel: bit/s, s, 1/s or s/GiB
 	Stack       Spread      `json:"stack"`
 	Kernel      Spread      `json:"kernel"`
 	Ratio       Spread      `json:"ratio"` // stack / kernel, pair by pair
@@ -102,7 +103,9 @@ func (r *runner) step(ctx context.Context, m Measurement, s Side, t task) ([]flo
 		return nil, context.Cause(ctx)
 	}
 	runtime.GC() // nobody pays for what the other one left behind
-	values, err := t.run(ctx, s, r.Duration)
+	before := cpuTime()
+	values, work, err := t.run(ctx, s, r.Duration)
+	cpu := cpuTime() - before
 	if ctx.Err() != nil { // connections that were closed for that reason fail in many ways
 		return nil, context.Cause(ctx)
 	}
@@ -113,7 +116,17 @@ func (r *runner) step(ctx context.Context, m Measurement, s Side, t task) ([]flo
 	if r.Progress != nil {
 		r.Progress(r.done, r.total)
 	}
-	return values, nil
+	return append(values, max(cpu, 1).Seconds()/work), nil // never 0, so that there is a ratio
+}
+
+// cpuTime is the processor time that this program has taken so far, its own and the kernel's for it. A figure by it
+// suffers less from what else the machine does than one by the clock.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0 // it has no way to fail
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // result makes the figure of the values of both sides.

@@ -40,6 +40,8 @@ func figure(v float64, u string) string {
 	switch unit(u) {
 	case bitPerSecond:
 		return scaled(v, []scale{{1e9, "Gbit/s"}, {1e6, "Mbit/s"}, {1e3, "kbit/s"}})
+	case secondPerGiB:
+		return fmt.Sprintf("%.3g s", v)
 	case second:
 		return scaled(v, []scale{{1, "s"}, {1e-3, "ms"}, {1e-6, "µs"}})
 	}
