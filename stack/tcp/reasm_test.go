@@ -332,3 +332,22 @@ func TestAdoptionRefused(t *testing.T) {
 	d.drain()
 	d.get(180000)
 }
+
+// TestDSACKWithHeldData: a D-SACK is not lost because there is data that may not leave.
+func TestDSACKWithHeldData(t *testing.T) {
+	for name, hold := range map[string]func(d *dut){
+		"Nagle":       func(d *dut) { d.write(10); d.write(10) },
+		"TCP_CORK":    func(d *dut) { d.tcb.SetOptions(d.now, UserOptions{Cork: true}); d.write(10) },
+		"cwnd":        func(d *dut) { d.write(50000) },
+		"zero window": func(d *dut) { d.in("A 1 ack 1 win 0"); d.write(10) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := start(t, setup{sack: true})
+			hold(d)
+			d.in("A 1:1001 ack 1 win 0")
+			d.skip()
+			d.in("A 1:1001 ack 1 win 0")
+			d.out("A ack 1001 sack 1:1001")
+		})
+	}
+}
