@@ -115,11 +115,20 @@ func benchmark(c *cli.Context) error {
 	if err := enter(o.spec); err != nil {
 		return err
 	}
-	r, err := o.measure(c.Context)
+	if err := o.profiles.Create(); err != nil {
+		return err
+	}
+	json := c.Bool("json")
+	r, err := o.measure(c.Context, func(r *benchReport) error {
+		if json {
+			return nil
+		}
+		return r.writeHead(c.App.Writer)
+	})
 	if err = errors.Join(err, o.profiles.Write()); err != nil {
 		return err
 	}
-	if c.Bool("json") {
+	if json {
 		err = r.writeJSON(c.App.Writer)
 	} else {
 		err = r.writeTable(c.App.Writer)
@@ -130,8 +139,8 @@ func benchmark(c *cli.Context) error {
 	return err
 }
 
-// measure sets up both sides and measures.
-func (o *benchOptions) measure(ctx context.Context) (r *benchReport, err error) {
+// measure sets up both sides, tells announce what they are, and measures.
+func (o *benchOptions) measure(ctx context.Context, announce func(*benchReport) error) (r *benchReport, err error) {
 	n, err := netspec.Open(ctx, o.spec)
 	if err != nil {
 		return nil, err
@@ -149,6 +158,9 @@ func (o *benchOptions) measure(ctx context.Context) (r *benchReport, err error) 
 	var refused error
 	if r.Congestion, refused = bench.PickCongestion(o.congestion); refused != nil {
 		r.Notes = append(r.Notes, refused.Error())
+	}
+	if err := announce(r); err != nil {
+		return nil, err
 	}
 	k := bench.Kernel{Congestion: r.Congestion}
 	o.config.Stack, o.config.Kernel = stackSide(n, k, o.config.StackDials), veth.Side(k)

@@ -32,14 +32,19 @@ func (r *benchReport) role() string {
 	return "server"
 }
 
-func (r *benchReport) writeTable(w io.Writer) error {
+// writeHead says what is measured, which is known before anything is.
+func (r *benchReport) writeHead(w io.Writer) error {
 	fmt.Fprintf(w, "gotcp:  %s; the stack is the %s\n", r.Network, r.role())
 	fmt.Fprintf(w, "kernel: %s over a veth pair, MTU %d, congestion control %s\n", r.Kernel, r.MTU, r.Congestion)
-	fmt.Fprintf(w, "runs:   %d pairs of %v each, in turn; %d CPUs, %s\n", r.Pairs, r.Duration, r.CPUs, r.Go)
 	for _, note := range r.Notes {
 		fmt.Fprintf(w, "note:   %s\n", note)
 	}
-	fmt.Fprintln(w)
+	_, err := fmt.Fprintf(w, "runs:   %d pairs of %v each, in turn; %d CPUs, %s\n\n", r.Pairs, r.Duration, r.CPUs, r.Go)
+	return err
+}
+
+// writeTable follows the head.
+func (r *benchReport) writeTable(w io.Writer) error {
 	if err := bench.WriteTable(w, "gotcp", "kernel", r.Results); err != nil {
 		return err
 	}

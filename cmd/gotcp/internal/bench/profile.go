@@ -31,6 +31,19 @@ func NewProfiles(cpuFile, memFile string) *Profiles {
 	return &Profiles{cpuFile: cpuFile, memFile: memFile}
 }
 
+// Create makes the files, empty, so that one that cannot be written is told of before and not after the measuring.
+func (p *Profiles) Create() error {
+	for _, file := range []string{p.cpuFile, p.memFile} {
+		if file == "" {
+			continue
+		}
+		if err := os.WriteFile(file, nil, 0o666); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Around makes a run and profiles it: see [Config].
 func (p *Profiles) Around(m Measurement, run func() error) error {
 	if p.memFile == "" {

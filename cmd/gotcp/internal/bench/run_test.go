@@ -188,6 +188,12 @@ func TestProfiles(t *testing.T) {
 	dir := t.TempDir()
 	cpu, mem := filepath.Join(dir, "cpu"), filepath.Join(dir, "mem")
 	p := NewProfiles(cpu, mem)
+	if err := p.Create(); err != nil {
+		t.Fatal(err)
+	}
+	if err := NewProfiles("", filepath.Join(dir, "none", "mem")).Create(); err == nil {
+		t.Error("a file that cannot be written is not told of before the measuring")
+	}
 	var kept [][]byte
 	for _, m := range []Measurement{In, RTT, In} {
 		if err := p.Around(m, func() error {
