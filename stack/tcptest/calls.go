@@ -31,8 +31,8 @@ type action struct {
 type running struct {
 	*action
 	e     *script.Event
-	from  time.Time // not to end before
-	until time.Time // nor after, but for the tolerance
+	until time.Time     // when it is to end, as the script has it
+	slack time.Duration // how much later it may
 	done  atomic.Bool
 	n     int // valid once done
 	err   error
@@ -54,7 +54,7 @@ func (r *runner) call(e *script.Event, to time.Time) error {
 		host.Wake()
 	})
 	if e.Time.Kind == script.Blocking {
-		run.from = to.Add(-r.cfg.Early)
+		run.slack = r.cfg.late(to.Sub(r.prev))
 		r.pending = append(r.pending, run)
 		return nil
 	}
@@ -69,10 +69,11 @@ func (r *runner) call(e *script.Event, to time.Time) error {
 func (r *runner) reap(by time.Time) error {
 	for i := 0; i < len(r.pending); {
 		run := r.pending[i]
+		latest := run.until.Add(r.drift + run.slack)
 		if !run.until.After(by) {
-			r.host.Wait(run.until.Add(r.cfg.Late), run.done.Load)
+			r.host.Wait(latest, run.done.Load)
 			if !run.done.Load() {
-				return r.fail(run.e, "the call still blocks at "+r.clock(run.until.Add(r.cfg.Late)))
+				return r.fail(run.e, "the call still blocks at "+r.clock(latest))
 			}
 		}
 		if !run.done.Load() {
@@ -81,9 +82,9 @@ func (r *runner) reap(by time.Time) error {
 		}
 		r.pending = append(r.pending[:i], r.pending[i+1:]...)
 		switch {
-		case run.at.Before(run.from):
+		case run.at.Before(run.until.Add(-r.cfg.Early)):
 			return r.fail(run.e, fmt.Sprintf("the call ends too early, at %s, with %s", r.clock(run.at), run.result()))
-		case run.at.After(run.until.Add(r.cfg.Late)):
+		case run.at.After(latest):
 			return r.fail(run.e, fmt.Sprintf("the call ends too late, at %s, with %s", r.clock(run.at), run.result()))
 		}
 		if err := r.verify(run); err != nil {

@@ -31,6 +31,9 @@ type Config struct {
 	// Early and Late are how much before and after its time a packet or the end of a call may come. The target decides
 	// where a script leaves them at zero.
 	Early, Late time.Duration
+	// Coarse, where it is not 0, says that the host lives in real time: its timers may be late by one part in so many of
+	// what they wait, and what happens late makes all that follows late, too.
+	Coarse int
 	// CallTime is how long a call that must not block may take; Patience how long to wait for a packet at any time (*).
 	CallTime, Patience time.Duration
 	// Strict has segments compared as they are: several small ones are no match for one large.
@@ -41,6 +44,14 @@ type Config struct {
 	RemoteISN uint32
 	// Sysctl has the host's tunables by Linux's names (below net.ipv4) and in Linux's units.
 	Sysctl map[string]string
+}
+
+// late is how much after its time something may come that has waited for d.
+func (c *Config) late(d time.Duration) time.Duration {
+	if c.Coarse == 0 {
+		return c.Late
+	}
+	return c.Late + max(d, 0)/time.Duration(c.Coarse)
 }
 
 // defaultISN has the sequence numbers wrap early in the data.

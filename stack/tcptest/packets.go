@@ -126,7 +126,7 @@ func (r *runner) expect(e *script.Event, from, to time.Time) error {
 	case script.AnyTime:
 		to = from.Add(r.cfg.Patience)
 	}
-	latest := to.Add(r.cfg.Late)
+	latest := to.Add(r.drift + r.cfg.late(to.Sub(r.prev)))
 	p, err := r.collect(e.Packet, latest)
 	if err != nil {
 		return r.fail(e, err.Error())
@@ -152,13 +152,17 @@ func (r *runner) expect(e *script.Event, from, to time.Time) error {
 		fail.Actual = r.clock(p.at) + " " + mask(e.Packet, got).String()
 		return fail
 	}
-	r.note(p.at, mask(&script.Packet{TCP: &script.TCP{HasWin: true}}, got))
+	r.note(p.at, mask(&brief, got))
 	r.prev = from
 	if e.Time.Kind == script.AnyTime || e.Time.Kind == script.Between {
 		r.prev = p.at
 	}
+	r.late(r.prev, p.at)
 	return nil
 }
+
+// brief is what a packet shows in a message where no line says it: the window, but no IP fields.
+var brief = script.Packet{TCP: &script.TCP{HasWin: true}}
 
 // collect takes the next packet that the host sends until a time; nil where there is none. Segments that go on where
 // the last one ended are taken together as long as the script expects one that is longer than what has come.

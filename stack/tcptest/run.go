@@ -45,7 +45,8 @@ type runner struct {
 	cfg    *Config
 	host   Host
 	start  time.Time
-	prev   time.Time // of the event before
+	prev   time.Time     // of the event before, as the script has it
+	drift  time.Duration // how late the script is; 0 but in real time
 
 	flows   map[ports]*flow
 	main    *flow // that of packets without ports
@@ -138,6 +139,7 @@ func (r *runner) step(e *script.Event) error {
 		return err
 	}
 	r.prev = from
+	r.late(from, r.host.Now())
 	switch {
 	case e.Packet != nil:
 		return r.inject(e)
@@ -154,6 +156,13 @@ func (r *runner) step(e *script.Event) error {
 	return nil
 }
 
+// late notes that what the script has at one time happened at another. In virtual time the two are the same.
+func (r *runner) late(due, at time.Time) {
+	if r.cfg.Coarse != 0 {
+		r.drift = max(0, at.Sub(due))
+	}
+}
+
 // quiet passes time until an event's, and fails where the host sends a packet that no line expects, or where a call
 // that was to have ended has not.
 func (r *runner) quiet(e *script.Event, until time.Time) error {
@@ -164,7 +173,7 @@ func (r *runner) quiet(e *script.Event, until time.Time) error {
 	if err := r.reap(by); err != nil {
 		return err
 	}
-	r.host.Wait(until, r.waiting)
+	r.host.Wait(until.Add(r.drift), r.waiting)
 	s := r.pop()
 	if s == nil {
 		return nil
@@ -176,7 +185,7 @@ func (r *runner) quiet(e *script.Event, until time.Time) error {
 		return f
 	}
 	_, got := r.translate(p)
-	f.Actual = r.clock(s.At) + " " + got.String()
+	f.Actual = r.clock(s.At) + " " + mask(&brief, got).String()
 	return f
 }
 

@@ -40,10 +40,12 @@ var sysctls = map[string]string{
 }
 
 const (
-	// tolerance covers the kernel's timer ticks (4 ms at HZ=250) and a busy machine's scheduling.
-	tolerance = 12 * time.Millisecond
-	callTime  = 300 * time.Millisecond
-	patience  = 5 * time.Second
+	// tolerance covers the kernel's clock ticks (4 ms at HZ=250) and a busy machine's scheduling.
+	tolerance = 20 * time.Millisecond
+	// coarse is the resolution of the kernel's timer wheel: a level's slots are an eighth of the time to the level's start.
+	coarse   = 8
+	callTime = 300 * time.Millisecond
+	patience = 5 * time.Second
 )
 
 // host is a network namespace.
@@ -61,7 +63,7 @@ func (target) Run(_ *testing.T, cfg *tcptest.Config, sent func(tcptest.Sent), f 
 	if cfg.Late == 0 {
 		cfg.Late = tolerance
 	}
-	cfg.Early, cfg.CallTime, cfg.Patience = tolerance, callTime, patience
+	cfg.Early, cfg.Coarse, cfg.CallTime, cfg.Patience = tolerance, coarse, callTime, patience
 	h := &host{WallTime: tcptest.NewWallTime(nil), work: make(chan func()), open: map[int]bool{}}
 	ready := make(chan error, 1)
 	go h.thread(cfg, ready)

@@ -202,11 +202,14 @@ func (p *parser) intTerm() int64 {
 	}
 	if p.tok.kind == tIdent {
 		t := p.ident(what)
-		n, ok := symbols[t.text]
+		if n, ok := symbols[t.text]; ok {
+			return n
+		}
+		n, ok := errnos[t.text]
 		if !ok {
 			p.fail(t.pos, "unknown symbol %q", t.text)
 		}
-		return n
+		return int64(n)
 	}
 	return int64(p.integer(what, 1<<63-1))
 }
