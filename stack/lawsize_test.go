@@ -10,13 +10,13 @@ const (
 	maxFileLines = 500
 	maxFuncLines = 60
 	maxTestLines = 80 // a test's table counts
-	maxParams    = 5
+	maxParams    = 5  // of a test's helper one more, which is t
 	maxFields    = 25
 )
 
-// records are structures that are lists by nature: what a user may set, or is told, and the variables of a connection
-// that RFC 9293 3.3.1 and its successors name.
-var records = map[string]bool{"Config": true, "Info": true, "sendState": true}
+// records are structures that are lists by nature: what a user may set, or is told, and in the engine the mechanisms of a
+// connection and the variables that RFC 9293 3.3.1 and its successors name.
+var records = map[string]bool{"Config": true, "Info": true, "TCB": true, "sendState": true}
 
 func TestLawSizes(t *testing.T) {
 	for _, s := range sources(t) {
@@ -39,15 +39,15 @@ func TestLawSizes(t *testing.T) {
 
 func funcSize(t *testing.T, s *source, f *ast.FuncDecl) {
 	t.Helper()
-	limit := maxFuncLines
+	limit, params := maxFuncLines, maxParams
 	if s.isTest() {
-		limit = maxTestLines
+		limit, params = maxTestLines, maxParams+1
 	}
 	lines := s.fset.Position(f.End()).Line - s.fset.Position(f.Pos()).Line + 1
 	if lines > limit {
 		t.Errorf("%s: %s has %d lines, want at most %d", s.at(f), f.Name.Name, lines, limit)
 	}
-	if n := f.Type.Params.NumFields(); n > maxParams {
-		t.Errorf("%s: %s has %d parameters, want at most %d", s.at(f), f.Name.Name, n, maxParams)
+	if n := f.Type.Params.NumFields(); n > params {
+		t.Errorf("%s: %s has %d parameters, want at most %d", s.at(f), f.Name.Name, n, params)
 	}
 }

@@ -29,9 +29,8 @@ type path struct {
 }
 
 var (
-	loopbackPrefix = netip.PrefixFrom(netip.AddrFrom4([4]byte{127, 0, 0, 0}), 8)
-	loopbackAddr   = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	limitedBcast   = addr4{255, 255, 255, 255}
+	loopbackAddr = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	limitedBcast = addr4{255, 255, 255, 255}
 )
 
 func (a addr4) unspecified() bool { return a == addr4{} }
