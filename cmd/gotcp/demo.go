@@ -23,8 +23,8 @@ func demoCommand() *cli.Command {
 		Name:      "demo",
 		Usage:     "see the stack serve the kernel's requests over a TUN device",
 		UsageText: "gotcp demo [--size SIZE] [--requests N] [--json] [--net NETWORK] [--pcap FILE]",
-		Description: `An unmodified net/http server (examples/httpserver) runs on the stack. The kernel's TCP, at the other end
-of a TUN device, makes small requests, then downloads and uploads; the SHA-256 of both must be what was sent.
+		Description: `An unmodified net/http server (examples/httpserver) runs on the stack. The kernel's TCP, at the other
+end of a TUN device, makes small requests, then downloads and uploads; the SHA-256 of both must be what was sent.
 Where there can be no TUN device the client is a second stack, and a link in memory joins the two.
 
    gotcp demo

@@ -21,7 +21,7 @@ func dialCommand() *cli.Command {
 		Usage:     "connect to an address and join it with standard input and output, as netcat does",
 		UsageText: "gotcp dial HOST:PORT [--timeout D] [--net NETWORK] [-- COMMAND ...]",
 		Description: `The end of the input ends the stream to the peer (a half-close); gotcp ends when the peer ends its own.
-A command behind "--" runs at the kernel's end; it is given a moment to begin to listen.
+A command behind "--" runs at the kernel's end; it is given a moment to begin to listen, and one to end.
 
    echo hello | gotcp dial 10.77.0.1:7000 -- nc -l 7000
    printf 'GET / HTTP/1.0\r\n\r\n' | gotcp dial --net tun:dev=tun0 192.0.2.1:80`,
@@ -44,57 +44,77 @@ A command behind "--" runs at the kernel's end; it is given a moment to begin to
 
 // dial connects, runs the command where there is one, and joins the connection with input and output.
 func dial(ctx context.Context, n *netspec.Net, address string, timeout time.Duration) error {
-	var ended chan error
-	stdin := io.Reader(os.Stdin)
+	var peer *beside
 	if cmd := command(ctx); len(cmd) > 0 {
-		sub, cancel := context.WithCancel(ctx)
-		defer cancel()
-		ended = make(chan error, 1)
-		go func() { ended <- runBeside(sub, cmd) }()
+		peer = startBeside(ctx, cmd)
+		defer peer.stop()
 	}
-	conn, err := connect(ctx, n, address, timeout, ended)
+	conn, err := connect(ctx, n, address, timeout, peer)
 	if err != nil {
 		return dialHint(n, err)
 	}
-	defer conn.Close()
-	if err := join(ctx, conn, stdin, os.Stdout); err != nil || ended == nil {
+	err = join(ctx, conn, os.Stdin, os.Stdout)
+	conn.Close()
+	if err != nil || peer == nil {
 		return err
 	}
 	select {
-	case err = <-ended:
+	case <-peer.ended:
+		return peer.err
 	case <-ctx.Done():
-		err = ctx.Err()
+		return ctx.Err()
+	case <-time.After(time.Second): // a server that would serve others
+		return nil
 	}
-	return err
 }
 
-// runBeside runs a command that leaves standard input to gotcp.
-func runBeside(ctx context.Context, args []string) error {
-	null, err := os.Open(os.DevNull)
-	if err != nil {
-		return err
-	}
-	defer null.Close()
-	return runCommandFrom(ctx, null, args)
+// beside is a command that runs while gotcp does its own work.
+type beside struct {
+	cancel context.CancelFunc
+	ended  chan struct{}
+	err    error // once ended is closed
 }
 
-// connect dials. Where a command runs beside (ended isn't nil) it tries again while the command isn't listening yet.
+// startBeside runs a command, and leaves standard input to gotcp.
+func startBeside(ctx context.Context, args []string) *beside {
+	ctx, cancel := context.WithCancel(ctx)
+	b := &beside{cancel: cancel, ended: make(chan struct{})}
+	go func() {
+		defer close(b.ended)
+		null, err := os.Open(os.DevNull)
+		if err != nil {
+			b.err = err
+			return
+		}
+		defer null.Close()
+		b.err = runCommandFrom(ctx, null, args)
+	}()
+	return b
+}
+
+// stop ends the command and waits for that.
+func (b *beside) stop() {
+	b.cancel()
+	<-b.ended
+}
+
+// connect dials. Where a command runs beside it tries again while that isn't listening yet.
 func connect(
-	ctx context.Context, n *netspec.Net, address string, timeout time.Duration, ended chan error,
+	ctx context.Context, n *netspec.Net, address string, timeout time.Duration, peer *beside,
 ) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	for {
 		conn, err := n.DialContext(ctx, "tcp", address)
-		if err == nil || ended == nil || !errors.Is(err, syscall.ECONNREFUSED) {
+		if err == nil || peer == nil || !errors.Is(err, syscall.ECONNREFUSED) {
 			return conn, err
 		}
 		select {
-		case cerr := <-ended:
-			if cerr == nil {
-				cerr = fmt.Errorf("the command ended before it could be reached: %w", err)
+		case <-peer.ended:
+			if peer.err != nil {
+				return nil, peer.err
 			}
-			return nil, cerr
+			return nil, fmt.Errorf("the command ended before it could be reached: %w", err)
 		case <-ctx.Done():
 			return nil, err
 		case <-time.After(50 * time.Millisecond):

@@ -79,7 +79,7 @@ func TestParseErrors(t *testing.T) {
 		"private,los=1%":                    `los=1%: no setting is called "los": there are addr, peer,`,
 		"private,loss=1":                    "loss=1: not a percentage: write one such as 1%",
 		"private,queue=9":                   "write rate=100mbit, too",
-		"private,dev=tun0":                  "dev=tun0: a private network has no device to name: leave it out, or use tun:dev=NAME",
+		"private,dev=tun0":                  "dev=tun0: a private network has no device to name: leave it out, or",
 		"tun:dev=a/b":                       "write dev=tun0",
 		"tun:dev=abcdefghijklmnop":          "at most 15 characters",
 		"tun:addr=10.0.0.1":                 "write addr=10.77.0.2/24",

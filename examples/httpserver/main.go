@@ -3,7 +3,8 @@
 //	$ go run ./examples/httpserver -net private curl -s http://10.77.0.2/
 //	$ go run ./examples/httpserver -net kernel -addr 127.0.0.1:8080
 //
-// The first line runs the server on the stack, and curl at the kernel's end of a TUN device in a namespace of their own.
+// The first line runs the server on the stack, and curl at the kernel's end of a TUN device in a namespace of their
+// own.
 package main
 
 import (
