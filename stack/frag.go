@@ -10,7 +10,8 @@ import (
 	"github.com/gotcp/gotcp/stack/wire"
 )
 
-// reassembly puts fragmented datagrams together ([RFC 791 section 3.2](https://www.rfc-editor.org/rfc/rfc791#section-3.2)).
+// reassembly puts fragmented datagrams together ([RFC 791 section
+// 3.2](https://www.rfc-editor.org/rfc/rfc791#section-3.2)).
 //
 // What strangers can make it hold is bounded: in memory, all counted (Config.FragBytes; the oldest datagram is given up
 // for a new one), and in time, from the first fragment that came (Config.FragTimeout). Fragments that overlap are an
@@ -88,8 +89,8 @@ func (s *Stack) inputFragment(in *inPacket) {
 	s.deliver(&whole)
 }
 
-// fragmentOK reports whether a fragment can be part of a datagram: not empty, a multiple of 8 octets long unless it is the
-// last, and not beyond what a length field can say.
+// fragmentOK reports whether a fragment can be part of a datagram: not empty, a multiple of 8 octets long unless it is
+// the last, and not beyond what a length field can say.
 func fragmentOK(in *inPacket) bool {
 	n := len(in.payload)
 	end := in.ip.HeaderLen() + in.ip.FragmentOffset() + n
@@ -202,9 +203,9 @@ func (p *partial) spoil() {
 	p.bytes = partialCost
 }
 
-// assemble writes the whole datagram into buf. It reports false where the fragments' ECN bits contradict each other: one
-// says that the transport doesn't know ECN, another that a router has marked it
-// ([RFC 3168 section 5.3](https://www.rfc-editor.org/rfc/rfc3168#section-5.3)).
+// assemble writes the whole datagram into buf. It reports false where the fragments' ECN bits contradict each other:
+// one says that the transport doesn't know ECN, another that a router has marked it ([RFC 3168 section
+// 5.3](https://www.rfc-editor.org/rfc/rfc3168#section-5.3)).
 func (p *partial) assemble(buf []byte) (wire.IPv4, bool) {
 	const notECT, ce = 1 << 0, 1 << 3
 	if p.ecn&ce != 0 && p.ecn&notECT != 0 {

@@ -39,7 +39,8 @@ func TestReassembly(t *testing.T) {
 			return slices.ContainsFunc(got, func(g []byte) bool { return string(g) == string(x) })
 		}
 		if !has(a) || !has(b) {
-			t.Fatalf("round %d: of datagrams of %d and %d octets in %d fragments %d arrived", round, len(a), len(b), len(all), len(got))
+			t.Fatalf("round %d: of datagrams of %d and %d octets in %d fragments %d arrived",
+				round, len(a), len(b), len(all), len(got))
 		}
 	}
 	r.counted(FragReassembled, wholes)
@@ -88,7 +89,8 @@ func TestReassemblyOverlap(t *testing.T) {
 			}
 			r.clock.advance(30 * time.Second)
 			r.sentNone() // we keep nothing of it that could be quoted
-			for _, p := range fragments(t, packet(wire.IPv4Header{Protocol: wire.ProtoUDP, Src: theirIP, Dst: ourIP}, whole), 7, 48) {
+			h := wire.IPv4Header{Protocol: wire.ProtoUDP, Src: theirIP, Dst: ourIP}
+			for _, p := range fragments(t, packet(h, whole), 7, 48) {
 				r.dev.inject(p)
 			}
 			if data, _ := received(t, d); len(data) != 100 {
@@ -146,7 +148,8 @@ func TestReassemblyMemory(t *testing.T) {
 	r := newRig(t, Config{FragBytes: 100_000}, nil)
 	d := r.datagram(ours(2000))
 	for id := range uint16(5000) {
-		h := wire.IPv4Header{ID: id, Protocol: wire.ProtoUDP, Src: theirIP, Dst: ourIP, MoreFragments: true, FragmentOffset: 8}
+		h := wire.IPv4Header{ID: id, Protocol: wire.ProtoUDP, Src: theirIP, Dst: ourIP,
+			MoreFragments: true, FragmentOffset: 8}
 		r.dev.inject(packet(h, make([]byte, 8*(1+id%100))))
 		if r.frag.bytes > 100_000 {
 			t.Fatalf("%d bytes held", r.frag.bytes)

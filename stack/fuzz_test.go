@@ -14,20 +14,22 @@ func FuzzInput(f *testing.F) {
 	udp := udpPacket(theirs(1000), ours(2000), pattern(300))
 	sent := udpPacket(ours(2001), theirs(1000), pattern(300))
 	seeds := [][]byte{
-		udp, udpPacket(theirs(1000), ours(9), nil), echoRequest(ourIP, 0, pattern(20)), echoRequest(addr("10.0.0.255"), 0, nil),
+		udp, udpPacket(theirs(1000), ours(9), nil),
+		echoRequest(ourIP, 0, pattern(20)), echoRequest(addr("10.0.0.255"), 0, nil),
 		icmpErrorPacket(farIP, wire.Unreachable(wire.CodePortUnreachable), sent),
 		icmpErrorPacket(farIP, wire.FragmentationNeeded(600), sent),
 		icmpErrorPacket(farIP, wire.FragmentationNeeded(0), sent),
-		packet(wire.IPv4Header{Protocol: 132, Src: theirIP, Dst: ourIP, Options: []byte{131, 7, 4, 1, 2, 3, 4}}, pattern(20)),
-		packet(wire.IPv4Header{Protocol: 17, Src: theirIP, Dst: ourIP, Options: []byte{68, 40}}, pattern(20)),
+		packet(header(132, 131, 7, 4, 1, 2, 3, 4), pattern(20)),
+		packet(header(wire.ProtoUDP, 68, 40), pattern(20)),
 	}
-	for _, flags := range []wire.Flags{wire.SYN, wire.ACK, wire.RST, wire.SYN | wire.ACK, wire.FIN | wire.ACK | wire.URG | wire.PSH} {
+	const odd = wire.FIN | wire.ACK | wire.URG | wire.PSH
+	for _, flags := range []wire.Flags{wire.SYN, wire.ACK, wire.RST, wire.SYN | wire.ACK, odd} {
 		seg := wire.Segment{SrcPort: 4000, DstPort: 80, Seq: 0xffffffff, Ack: 5, Flags: flags, Window: 100, Urgent: 3}
 		b := make([]byte, seg.HeaderLen(), 100)
 		seg.PutHeader(b)
 		b = append(b, "data"...)
 		wire.SetTransportChecksum(theirIP, ourIP, wire.ProtoTCP, b, nil)
-		seeds = append(seeds, packet(wire.IPv4Header{Protocol: wire.ProtoTCP, Src: theirIP, Dst: ourIP}, b))
+		seeds = append(seeds, packet(header(wire.ProtoTCP), b))
 	}
 	for _, p := range seeds {
 		f.Add(p, uint8(0), uint16(0))

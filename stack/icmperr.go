@@ -72,7 +72,8 @@ func reportedMTU(mtu, n int) int {
 	return mtu
 }
 
-// inputICMPError takes an error message: it goes to the protocol of the packet that it quotes, if that can have been ours.
+// inputICMPError takes an error message: it goes to the protocol of the packet that it quotes, if that can have been
+// ours.
 func (s *Stack) inputICMPError(in *inPacket, m wire.ICMP) {
 	s.count(ICMPErrorIn)
 	q, ok := m.Quoted()

@@ -27,6 +27,8 @@ func TestInputDrops(t *testing.T) {
 		f(p)
 		return resum(p)
 	}
+	badSum := good()
+	badSum[10] ^= 1
 	from := func(s string) []byte { return udpPacket(netip.AddrPortFrom(addr(s), 1000), ours(2000), nil) }
 	to := func(s string) []byte { return udpPacket(theirs(1000), netip.AddrPortFrom(addr(s), 2000), nil) }
 	for name, c := range map[string]struct {
@@ -37,7 +39,7 @@ func TestInputDrops(t *testing.T) {
 		"version 6":                      {change(func(p []byte) { p[0] = 6<<4 | 5 }), DropNotIPv4},
 		"header of 16":                   {change(func(p []byte) { p[0] = 4<<4 | 4 }), DropNotIPv4},
 		"shorter than it says":           {good()[:30], DropNotIPv4},
-		"header checksum":                {append([]byte(nil), func() []byte { p := good(); p[10] ^= 1; return p }()...), DropIPChecksum},
+		"header checksum":                {badSum, DropIPChecksum},
 		"transport checksum":             {change(func(p []byte) { p[len(p)-1] ^= 1 }), DropChecksum},
 		"from this network":              {from("0.0.0.0"), DropIPMartian},
 		"from 0/8":                       {from("0.1.2.3"), DropIPMartian},
@@ -80,6 +82,9 @@ func TestInputAccepts(t *testing.T) {
 		f(&h)
 		return packet(h, seg)
 	}
+	to := func(s string) []byte {
+		return udpPacket(theirs(1000), netip.AddrPortFrom(addr(s), 2000), []byte("data"))
+	}
 	noSum := append([]byte(nil), seg...)
 	noSum[6], noSum[7] = 0, 0
 	ttl0 := with(func(h *wire.IPv4Header) {})
@@ -93,9 +98,9 @@ func TestInputAccepts(t *testing.T) {
 		"padded by the link":  append(packet(h, seg), 0, 0, 0, 0),
 		"no UDP checksum":     packet(h, noSum),
 		"DF":                  with(func(h *wire.IPv4Header) { h.DontFragment = true }),
-		"broadcast":           udpPacket(theirs(1000), netip.AddrPortFrom(addr("10.0.0.255"), 2000), []byte("data")),
-		"limited broadcast":   udpPacket(theirs(1000), netip.AddrPortFrom(addr("255.255.255.255"), 2000), []byte("data")),
-		"another own address": udpPacket(theirs(1000), netip.AddrPortFrom(addr("10.1.0.2"), 2000), []byte("data")),
+		"broadcast":           to("10.0.0.255"),
+		"limited broadcast":   to("255.255.255.255"),
+		"another own address": to("10.1.0.2"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, _ := newTwoLinkRig(t)

@@ -247,6 +247,11 @@ func packet(h wire.IPv4Header, segment []byte) []byte {
 	return b
 }
 
+// header is that of a packet from them to us.
+func header(proto uint8, options ...byte) wire.IPv4Header {
+	return wire.IPv4Header{Protocol: proto, Src: theirIP, Dst: ourIP, Options: options}
+}
+
 // udpSegment makes a UDP datagram with its checksum.
 func udpSegment(from, to netip.AddrPort, data []byte) []byte {
 	b := make([]byte, wire.UDPHeaderLen+len(data))

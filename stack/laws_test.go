@@ -28,7 +28,8 @@ type goPackage struct {
 // goList lists packages of the module, given relative to its root.
 func goList(t *testing.T, patterns ...string) []goPackage {
 	t.Helper()
-	const format = `{{.ImportPath}}|{{join .Imports " "}}|{{join .Deps " "}}|{{join .SFiles " "}} {{join .CgoFiles " "}}`
+	const format = `{{.ImportPath}}|{{join .Imports " "}}|{{join .Deps " "}}|` +
+		`{{join .SFiles " "}} {{join .CgoFiles " "}}`
 	cmd := exec.Command("go", append([]string{"list", "-e", "-f", format}, patterns...)...)
 	cmd.Dir = ".."
 	out, err := cmd.Output()
@@ -56,7 +57,8 @@ func below(p string, dirs ...string) bool {
 	return slices.ContainsFunc(dirs, func(d string) bool { return p == d || strings.HasPrefix(p, d+"/") })
 }
 
-// outside are the packages under stack/ that set links up or test: they are not part of what is linked below package net.
+// outside are the packages under stack/ that set links up or test: they are not part of what is linked below package
+// net.
 var outside = []string{"stack/link/tun", "stack/link/pcap", "stack/link/netns", "stack/tcptest"}
 
 // The stack is to be linked below package net: so it must not need net, nor anything that isn't the standard library's,
@@ -82,7 +84,7 @@ func TestLawStandardLibraryOnly(t *testing.T) {
 			}
 		}
 		if len(p.foreignFiles) > 0 {
-			t.Errorf("%s has %v: no C and no assembly in what becomes part of the standard library", p.path, p.foreignFiles)
+			t.Errorf("%s has %v: what becomes part of the standard library is Go", p.path, p.foreignFiles)
 		}
 	}
 }
@@ -93,7 +95,8 @@ var floors = [][]string{
 	{"stack/link/netns"}, {"stack/tcptest", "netapi"}, {"dialer"}, {"plugins"}, {"examples"}, {"cmd"},
 }
 
-// floorOf is the place in floors of the most particular room that a package is in, and that room; -1 where there is none.
+// floorOf is the place in floors of the most particular room that a package is in, and that room; -1 where there is
+// none.
 func floorOf(p string) (floor int, room string) {
 	floor = -1
 	for i, rooms := range floors {
@@ -120,7 +123,7 @@ func TestLawWhoImportsWhom(t *testing.T) {
 			}
 			to, other := floorOf(d)
 			if room != other && to >= from {
-				t.Errorf("%s imports %s, which is not before it: seq <- wire <- tcp <- stack <- netapi <- dialer", p.path, d)
+				t.Errorf("%s imports %s, which is not before it in floors", p.path, d)
 			}
 			if below(d, devices...) && below(p.path, "stack/seq", "stack/wire", "stack/tcp", "netapi") {
 				t.Errorf("%s imports %s: only set-up code makes devices", p.path, d)
@@ -133,7 +136,10 @@ func TestLawWhoImportsWhom(t *testing.T) {
 func TestLawEngineImports(t *testing.T) {
 	allowed := map[string][]string{
 		"stack/seq": {"strconv"},
-		"stack/tcp": {"errors", "math", "math/bits", "slices", "sync", "syscall", "time", module + "stack/seq", module + "stack/wire"},
+		"stack/tcp": {
+			"errors", "math", "math/bits", "slices", "sync", "syscall", "time",
+			module + "stack/seq", module + "stack/wire",
+		},
 	}
 	for _, p := range goList(t, "./stack/seq", "./stack/tcp") {
 		for _, i := range p.imports {
@@ -250,7 +256,7 @@ func (s *source) inStack() bool {
 // Law 4: no goroutine per connection, and none that outlives its work. So each place that starts one is known.
 func TestLawGoroutines(t *testing.T) {
 	places := map[string]string{
-		"stack/loopback.go drain": "delivers what is queued when one writer has delivered enough, and ends with the queue",
+		"stack/loopback.go drain": "delivers the queue where one writer has delivered enough, and ends with it",
 		"stack/listener.go give":  "runs the user's Process(flow), which lasts as long as he likes",
 	}
 	for _, s := range sources(t) {
@@ -265,7 +271,7 @@ func TestLawGoroutines(t *testing.T) {
 						name = f.Name.Name
 					}
 					if places[s.name+" "+name] == "" {
-						t.Errorf("%s: %s starts a goroutine: who ends it? List the place and the answer here", s.at(g), name)
+						t.Errorf("%s: %s starts a goroutine: who ends it? Say so in places", s.at(g), name)
 					}
 				}
 				return true
@@ -274,14 +280,16 @@ func TestLawGoroutines(t *testing.T) {
 	}
 }
 
-// Laws 4 to 6: all time is the Config's clock's; no condition variable (waking a waiter in a testing/synctest bubble from
-// outside is fatal) and no finalizer (it runs outside of every bubble); nothing timed and no channel that stacks share.
+// Laws 4 to 6: all time is the Config's clock's; no condition variable (waking a waiter in a testing/synctest bubble
+// from outside is fatal) and no finalizer (it runs outside of every bubble); nothing timed and no channel that stacks
+// share.
 func TestLawWorksInABubble(t *testing.T) {
 	banned := map[string]string{
 		"time.Now": "take the time from Config.Clock", "time.Since": "take the time from Config.Clock",
-		"time.Until": "take the time from Config.Clock", "time.AfterFunc": "use Config.Clock", "time.Sleep": "nothing sleeps",
+		"time.Until": "take the time from Config.Clock", "time.AfterFunc": "use Config.Clock",
 		"time.NewTimer": "use Config.Clock", "time.NewTicker": "use Config.Clock", "time.After": "use Config.Clock",
-		"time.Tick": "use Config.Clock", "sync.Cond": "use waitq", "sync.NewCond": "use waitq",
+		"time.Tick": "use Config.Clock", "time.Sleep": "nothing sleeps",
+		"sync.Cond": "use waitq", "sync.NewCond": "use waitq",
 		"context.AfterFunc": "select on ctx.Done()", "runtime.SetFinalizer": "it runs outside of every bubble",
 		"runtime.AddCleanup": "it runs outside of every bubble",
 	}

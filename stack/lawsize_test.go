@@ -14,8 +14,8 @@ const (
 	maxFields    = 25
 )
 
-// records are structures that are lists by nature: what a user may set, or is told, and in the engine the mechanisms of a
-// connection and the variables that RFC 9293 3.3.1 and its successors name.
+// records are structures that are lists by nature: what a user may set, or is told, and in the engine the mechanisms of
+// a connection and the variables that RFC 9293 3.3.1 and its successors name.
 var records = map[string]bool{"Config": true, "Info": true, "TCB": true, "sendState": true}
 
 func TestLawSizes(t *testing.T) {
@@ -28,12 +28,21 @@ func TestLawSizes(t *testing.T) {
 			case *ast.FuncDecl:
 				funcSize(t, s, n)
 			case *ast.TypeSpec:
-				if st, ok := n.Type.(*ast.StructType); ok && st.Fields.NumFields() > maxFields && !records[n.Name.Name] && !s.isTest() {
-					t.Errorf("%s: %s has %d fields, want at most %d", s.at(n), n.Name.Name, st.Fields.NumFields(), maxFields)
-				}
+				structSize(t, s, n)
 			}
 			return true
 		})
+	}
+}
+
+func structSize(t *testing.T, s *source, spec *ast.TypeSpec) {
+	t.Helper()
+	st, ok := spec.Type.(*ast.StructType)
+	if !ok || s.isTest() || records[spec.Name.Name] {
+		return
+	}
+	if n := st.Fields.NumFields(); n > maxFields {
+		t.Errorf("%s: %s has %d fields, want at most %d", s.at(spec), spec.Name.Name, n, maxFields)
 	}
 }
 

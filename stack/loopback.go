@@ -35,8 +35,8 @@ const (
 	loopbackMTU = 65535   // all that IPv4 can say
 	loopSmall   = 2048    // packets of up to so many octets have buffers of that size
 	loopMemory  = 8 << 20 // what may be on the way: the rest is dropped
-	// loopTurns is how many packets one writer delivers for others before it leaves that to a goroutine, which ends with
-	// the queue.
+	// loopTurns is how many packets one writer delivers for others before it leaves that to a goroutine, which ends
+	// with the queue.
 	loopTurns = 256
 )
 
@@ -114,8 +114,8 @@ func (l *loopback) take(last []loopPacket) []loopPacket {
 	return batch
 }
 
-// drain delivers what is queued. last is the batch delivered already. After turns packets the rest is left to a goroutine
-// (turns 0: all is delivered here).
+// drain delivers what is queued. last is the batch delivered already. After turns packets the rest is left to a
+// goroutine (turns 0: all is delivered here).
 func (l *loopback) drain(last []loopPacket, turns int) {
 	n := 0
 	for batch := l.take(last); batch != nil; batch = l.take(batch) {

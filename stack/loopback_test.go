@@ -10,7 +10,8 @@ import (
 	"github.com/gotcp/gotcp/stack/tcp"
 )
 
-// A packet whose delivery sends a packet, and so on, must not nest: each is delivered after the one before has returned.
+// A packet whose delivery sends a packet, and so on, must not nest: each is delivered after the one before has
+// returned.
 func TestLoopbackDoesNotNest(t *testing.T) {
 	l := newLoopback()
 	depth, deepest, delivered := 0, 0, 0

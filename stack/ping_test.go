@@ -40,6 +40,9 @@ func echoed(sent wire.IPv4) []byte {
 }
 
 func TestPing(t *testing.T) {
+	const rtt = 20 * time.Millisecond
+	ipTooLong := PingOptions{Size: 1473, DontFragment: true}
+	silent := func(wire.IPv4) []byte { return nil }
 	refuse := func(code uint8) func(wire.IPv4) []byte {
 		return func(sent wire.IPv4) []byte { return icmpErrorPacket(farIP, wire.Unreachable(code), sent) }
 	}
@@ -50,16 +53,16 @@ func TestPing(t *testing.T) {
 		want   PingReply
 		err    error
 	}{
-		"answered":         {"10.0.0.1", echoed, PingOptions{Size: 56}, PingReply{theirIP, 20 * time.Millisecond, 61, 56}, nil},
+		"answered":         {"10.0.0.1", echoed, PingOptions{Size: 56}, PingReply{theirIP, rtt, 61, 56}, nil},
 		"ourselves":        {"10.0.0.2", nil, PingOptions{Size: 1}, PingReply{ourIP, 0, 64, 1}, nil},
-		"loopback":         {"127.0.0.1", nil, PingOptions{Size: 65507, TTL: 1}, PingReply{loopbackAddr, 0, 64, 65507}, nil},
+		"loopback":         {"127.0.0.1", nil, PingOptions{Size: maxPing, TTL: 1}, PingReply{loopbackAddr, 0, 64, 65507}, nil},
 		"this host":        {"0.0.0.0", nil, PingOptions{}, PingReply{loopbackAddr, 0, 64, 0}, nil},
-		"net unreachable":  {"10.0.0.1", refuse(0), PingOptions{}, PingReply{farIP, 20 * time.Millisecond, 64, 0}, syscall.ENETUNREACH},
-		"host unreachable": {"10.0.0.1", refuse(1), PingOptions{}, PingReply{farIP, 20 * time.Millisecond, 64, 0}, syscall.EHOSTUNREACH},
+		"net unreachable":  {"10.0.0.1", refuse(0), PingOptions{}, PingReply{farIP, rtt, 64, 0}, syscall.ENETUNREACH},
+		"host unreachable": {"10.0.0.1", refuse(1), PingOptions{}, PingReply{farIP, rtt, 64, 0}, syscall.EHOSTUNREACH},
 		"too big": {"10.0.0.1", func(sent wire.IPv4) []byte {
 			return icmpErrorPacket(farIP, wire.FragmentationNeeded(1000), sent)
-		}, PingOptions{Size: 1200}, PingReply{farIP, 20 * time.Millisecond, 64, 0}, syscall.EMSGSIZE},
-		"silence": {"10.0.0.1", func(wire.IPv4) []byte { return nil }, PingOptions{}, PingReply{}, context.DeadlineExceeded},
+		}, PingOptions{Size: 1200}, PingReply{farIP, rtt, 64, 0}, syscall.EMSGSIZE},
+		"silence": {"10.0.0.1", silent, PingOptions{}, PingReply{}, context.DeadlineExceeded},
 		"another host answers": {"10.0.0.1", func(sent wire.IPv4) []byte {
 			p := echoed(sent)
 			p[15]++
@@ -75,13 +78,13 @@ func TestPing(t *testing.T) {
 		"a broadcast":         {"10.0.0.255", nil, PingOptions{}, PingReply{}, syscall.EACCES},
 		"IPv6":                {"2001:db8::1", nil, PingOptions{}, PingReply{}, syscall.EAFNOSUPPORT},
 		"larger than IP":      {"10.0.0.1", nil, PingOptions{Size: 65508}, PingReply{}, syscall.EMSGSIZE},
-		"larger than the MTU": {"10.0.0.1", nil, PingOptions{Size: 1473, DontFragment: true}, PingReply{}, syscall.EMSGSIZE},
+		"larger than the MTU": {"10.0.0.1", nil, ipTooLong, PingReply{}, syscall.EMSGSIZE},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := New(Config{})
 				defer s.Close()
-				dev := &answering{fakeDevice{mtu: 1500}, 20 * time.Millisecond, c.answer}
+				dev := &answering{fakeDevice{mtu: 1500}, rtt, c.answer}
 				ifc, err := s.AddDevice(dev, netip.PrefixFrom(ourIP, 24))
 				if err != nil {
 					t.Fatal(err)

@@ -226,7 +226,8 @@ func (t *portTable) setReuse(b *binding, on bool) {
 	t.mu.Unlock()
 }
 
-// rebind fixes the address of a socket bound to all, when it is connected. It never conflicts: it holds less than before.
+// rebind fixes the address of a socket bound to all, when it is connected. It never conflicts: it holds less than
+// before.
 func (t *portTable) rebind(b *binding, addr addr4) {
 	t.mu.Lock()
 	b.addr = addr

@@ -91,8 +91,9 @@ func (i *Iface) sourceFor(dst netip.Addr) netip.Addr {
 }
 
 // route decides on which interface and from which address packets go to dst. A valid src that isn't 0.0.0.0 is kept,
-// and must be own. dst 0.0.0.0 must have been mapped to loopback by the caller. Errors as Linux gives them: EAFNOSUPPORT,
-// ENETUNREACH (no route), EADDRNOTAVAIL (src is not ours, or there is none to choose), EINVAL (loopback to elsewhere).
+// and must be own. dst 0.0.0.0 must have been mapped to loopback by the caller. Errors as Linux gives them:
+// EAFNOSUPPORT, ENETUNREACH (no route), EADDRNOTAVAIL (src is not ours, or there is none to choose), EINVAL (loopback
+// to elsewhere).
 func (s *Stack) route(src, dst netip.Addr) (path, error) {
 	if dst = dst.Unmap(); !dst.Is4() {
 		return path{}, syscall.EAFNOSUPPORT

@@ -47,7 +47,7 @@ func TestUDPDemux(t *testing.T) {
 		for _, d := range []*udpSocket{all, early, one, peer} {
 			ready, _ := d.Ready()
 			if ready != (d == c.want) {
-				t.Errorf("%v -> %v: socket at %v connected to %v ready: %v", c.from, c.to, d.LocalAddr(), d.RemoteAddr(), ready)
+				t.Errorf("%v -> %v: socket at %v with %v: %v", c.from, c.to, d.LocalAddr(), d.RemoteAddr(), ready)
 			}
 			if ready {
 				received(t, d)

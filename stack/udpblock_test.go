@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Blocking, as the net facade needs it: deadlines act on who waits, win over data, can be revived; Close wakes everyone.
+// Blocking, as the net facade needs it: deadlines act on who waits, win over data, can be revived; Close wakes
+// everyone.
 func TestUDPBlocking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(Config{})

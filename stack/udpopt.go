@@ -13,7 +13,8 @@ type udpOptions struct {
 
 func (o *udpOptions) init(c *Config) {
 	o.rcvBuf, o.sndBuf = c.UDPRcvBuf, c.UDPSndBuf
-	o.ttl, o.groupTTL = uint8(c.TTL), 1 // RFC 1112 section 6.1: what is for a group stays on the link unless told otherwise
+	o.ttl = uint8(c.TTL)
+	o.groupTTL = 1 // RFC 1112 section 6.1: what is for a group stays on the link unless told otherwise
 	o.frag = fragWant
 }
 
