@@ -82,7 +82,8 @@ func (d *Dialer) settings() *net.Dialer {
 	return &net.Dialer{
 		Timeout: d.Timeout, Deadline: d.Deadline, LocalAddr: d.LocalAddr, FallbackDelay: d.FallbackDelay,
 		KeepAlive: d.KeepAlive, KeepAliveConfig: d.KeepAliveConfig, Resolver: d.Resolver,
-		Cancel:  d.Cancel, //lint:ignore SA1019 a drop-in honours it
+		//lint:ignore SA1019 what takes package net's place honours it
+		Cancel:  d.Cancel,
 		Control: d.Control, ControlContext: d.ControlContext,
 	}
 }

@@ -19,12 +19,14 @@ func errPlain(what string) error {
 
 // DialWith bounds the dial by d's times and leaves keep-alive to the network.
 func (p plain) DialWith(ctx context.Context, d *net.Dialer, network, address string) (net.Conn, error) {
+	//lint:ignore SA1019 a drop-in has it
+	cancelled := d.Cancel
 	switch {
 	case d.LocalAddr != nil:
 		return nil, &net.OpError{Op: "dial", Net: network, Source: d.LocalAddr, Err: errPlain("LocalAddr")}
 	case d.Control != nil || d.ControlContext != nil:
 		return nil, &net.OpError{Op: "dial", Net: network, Err: errPlain("Control")}
-	case d.Cancel != nil: //lint:ignore SA1019 a drop-in has it
+	case cancelled != nil:
 		return nil, &net.OpError{Op: "dial", Net: network, Err: errPlain("Cancel")}
 	}
 	if d.Timeout != 0 {

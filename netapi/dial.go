@@ -47,13 +47,15 @@ func limit(ctx context.Context, d *net.Dialer) (context.Context, context.CancelF
 	if !deadline.IsZero() {
 		ctx, cancel = context.WithDeadline(ctx, deadline)
 	}
-	if d.Cancel == nil {
+	//lint:ignore SA1019 what takes package net's place honours it
+	cancelled := d.Cancel
+	if cancelled == nil {
 		return ctx, cancel
 	}
 	sub, cancelSub := context.WithCancel(ctx)
 	go func() {
 		select {
-		case <-d.Cancel:
+		case <-cancelled:
 			cancelSub()
 		case <-sub.Done():
 		}

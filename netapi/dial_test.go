@@ -34,7 +34,8 @@ func TestDialEnds(t *testing.T) {
 		"Timeout negative":    {t.Context(), net.Dialer{Timeout: -1}, context.DeadlineExceeded, true},
 		"context's deadline":  {soon, net.Dialer{}, context.DeadlineExceeded, true},
 		"context's cancelled": {cancelled, net.Dialer{}, context.Canceled, false},
-		"Cancel":              {t.Context(), net.Dialer{Cancel: closed}, context.Canceled, false},
+		//lint:ignore SA1019 it is honoured, so it is tested
+		"Cancel": {t.Context(), net.Dialer{Cancel: closed}, context.Canceled, false},
 	} {
 		_, err := a.DialWith(c.ctx, &c.d, "tcp", "10.0.0.2:80")
 		op, ok := err.(*net.OpError)

@@ -164,7 +164,7 @@ func TestDemoWithoutTUN(t *testing.T) {
 	hidden := func(args ...string) *exec.Cmd {
 		cmd := gotcp(t, args...)
 		sh := exec.CommandContext(t.Context(), "/bin/sh", append([]string{"-c",
-			`mount -t tmpfs none /dev/net && exec "$@"`, "sh"}, cmd.Args...)...)
+			`mount --make-rprivate / && mount -t tmpfs none /dev/net && exec "$@"`, "sh"}, cmd.Args...)...)
 		sh.Env = cmd.Env
 		sh.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
 		return sh
@@ -172,6 +172,33 @@ func TestDemoWithoutTUN(t *testing.T) {
 	want(t, hidden("demo", "--size", "1MiB"), 0, "no TUN device can be had here", "/dev/net/tun",
 		"the link is in memory", "two stacks, link in memory", "sha-256 equal")
 	want(t, hidden("ping", "10.77.0.1"), 1, "no TUN device can be had here")
+}
+
+// TestDemoUnprivileged: an ordinary user needs nothing but a TUN node that he may open, as most systems have it.
+func TestDemoUnprivileged(t *testing.T) {
+	netns.Require(t)
+	if os.Geteuid() != 0 {
+		t.Skip("the other tests run as an ordinary user already")
+	}
+	dir, err := os.MkdirTemp("", "gotcp") // which, unlike the test binary's own, others may enter
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	cmd := gotcp(t)
+	b, err := os.ReadFile(cmd.Path)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "gotcp"), b, 0o755)
+	}
+	if err = errors.Join(err, os.Chmod(dir, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	sh := exec.CommandContext(t.Context(), "/bin/sh", "-c", `mount --make-rprivate / && mount -t tmpfs none /dev/net &&
+		mknod -m 666 /dev/net/tun c 10 200 &&
+		exec setpriv --reuid 65534 --regid 65534 --clear-groups ./gotcp demo --size 1MiB`)
+	sh.Env, sh.Dir = cmd.Env, dir
+	sh.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+	want(t, sh, 0, "gotcp 10.77.0.2, TUN device gotcp0", "sha-256 equal", "client   Linux")
 }
 
 // TestServe: the command behind "--" is at the kernel's end, and its exit status is gotcp's.
