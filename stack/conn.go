@@ -47,6 +47,8 @@ type stream struct {
 	writing bool // a writer has his turn
 	turning bool // the writer whose turn it is waits
 	watched int8 // how many wait for what has been sent or acknowledged
+	rtold   bool // the token in the queues' channel is for a reader, or acceptor
+	wtold   bool // it is for a writer, or connector
 
 	key flowKey
 	tcb tcp.TCB
@@ -61,7 +63,8 @@ type connTimer struct {
 // newStreamOn makes a stream socket.
 func newStreamOn(s *Stack) *stream {
 	s.tcp.open.Add(1)
-	return &stream{s: s, rq: makeWaitq(), wq: makeWaitq()}
+	q := makeWaitq()
+	return &stream{s: s, rq: q, wq: q}
 }
 
 // input takes in a segment for the connection, and reports whether it is still one that the table has.
@@ -201,10 +204,10 @@ func (c *stream) announce() {
 		c.opened()
 	}
 	if ev&(tcp.Readable|tcp.Dead) != 0 {
-		c.rq.signal()
+		c.wakeReader()
 	}
 	if ev&(tcp.Writable|tcp.Opened|tcp.Dead) != 0 || c.watched > 0 {
-		c.wq.signal()
+		c.wakeWriter()
 	}
 }
 
@@ -221,8 +224,8 @@ func (c *stream) opened() {
 			c.dropTimer() // which was the SYN's: it would fire for nothing
 		}
 	}
-	c.wq.signal()
-	c.rq.signal()
+	c.wakeWriter()
+	c.wakeReader()
 }
 
 // leave takes the connection out of the table once TCP has no more to do with it, or leaves a TIME-WAIT record in its

@@ -39,8 +39,8 @@ func (s *Stack) params(k flowKey, p *path, o *heritage) tcp.Params {
 	return pr
 }
 
-// paramsHalfOpen is params for a half-open connection: what it announces is bounded by TCP_MAXSEG, which the engine knows
-// of later.
+// paramsHalfOpen is params for a half-open connection: what it announces is bounded by TCP_MAXSEG, which the engine
+// learns later.
 func (s *Stack) paramsHalfOpen(k flowKey, p *path, o *heritage) tcp.Params {
 	pr := s.params(k, p, o)
 	if o.opts.MaxSeg > 0 {
@@ -157,8 +157,10 @@ func (s *Stack) launch(c *stream, to acceptor, ack *wire.Segment) {
 	if b := to.ln.bind; b != nil {
 		c.mu.Lock()
 		c.bind = s.tcpPorts.accepted(b, c.key.local)
+		c.freePort() // where the stack has closed it meanwhile
 		c.mu.Unlock()
 	}
+	s.count(TCPPassiveOpen)
 	c.input(ack)
 	to.give(c)
 }
@@ -201,7 +203,6 @@ func (s *Stack) acceptConn(h *halfOpen) *stream {
 	pr := s.params(h.key, &p, heir)
 	pr.ISS = h.iss
 	c.tcb.Accept(now, pr, &h.rec)
-	s.count(TCPPassiveOpen)
 	return c
 }
 

@@ -66,7 +66,7 @@ func (a acceptor) give(c *stream) {
 		return
 	}
 	a.ln.queue = append(a.ln.queue, c)
-	sock.rq.signal()
+	sock.wakeReader()
 	sock.mu.Unlock()
 }
 
@@ -205,7 +205,7 @@ func (c *stream) inherit(now tcp.Time, h *heritage) {
 func (c *stream) Accept() (Socket, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	defer c.rq.signal() // what we leave may be for the next
+	defer c.wakeReader() // what we leave may be for the next
 	for {
 		if c.phase == listening && !c.closed && c.rq.expired() {
 			return nil, os.ErrDeadlineExceeded
@@ -214,7 +214,7 @@ func (c *stream) Accept() (Socket, error) {
 		if err != syscall.EAGAIN {
 			return a, err
 		}
-		c.rq.wait(&c.mu, nil)
+		c.waitReader()
 	}
 }
 

@@ -70,9 +70,9 @@ func (c *stream) Connect(ctx context.Context, remote netip.AddrPort) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.phase == connecting && !c.closed && ctx.Err() == nil {
-		c.wq.wait(&c.mu, ctx.Done())
+		c.waitWriter(ctx.Done())
 	}
-	defer c.wq.signal()
+	defer c.wakeWriter()
 	switch {
 	case c.closed:
 		return ErrClosed
@@ -87,7 +87,11 @@ func (c *stream) Connect(ctx context.Context, remote netip.AddrPort) error {
 	case c.phase == connected:
 		return nil
 	}
-	if errno := c.tcb.Err(); errno != 0 {
+	errno := c.tcb.Err()
+	if !c.inTable {
+		c.restart() // Linux: the socket is as good as new
+	}
+	if errno != 0 {
 		return errno
 	}
 	return syscall.ECONNREFUSED

@@ -3,6 +3,8 @@ package stack
 import (
 	"syscall"
 	"time"
+
+	"github.com/gotcp/gotcp/stack/tcp"
 )
 
 // Shutdown implements [Socket].
@@ -20,24 +22,24 @@ func (c *stream) Shutdown(how int) error {
 		if rd { // Linux: it listens no more
 			c.stopListening()
 			c.key = flowKey{}
-			c.rq.signal()
+			c.wakeReader()
 		}
 		return nil
-	case c.phase == connecting: // Linux: the attempt ends
+	case c.phase == connecting && c.tcb.State() == tcp.SynSent: // Linux: the attempt ends
 		c.giveUp(syscall.ECONNRESET)
 		return nil
-	case c.phase != connected:
+	case c.phase != connected && c.phase != connecting: // connecting: after SYNs have crossed, the FIN is queued
 		return syscall.ENOTCONN
 	}
 	now := c.s.now()
 	var err error
 	if rd {
 		err = c.tcb.CloseRead(now)
-		c.rq.signal()
+		c.wakeReader()
 	}
 	if wr && err == nil {
 		err = c.tcb.CloseWrite(now)
-		c.wq.signal()
+		c.wakeWriter()
 	}
 	c.work(now)
 	return err
@@ -57,10 +59,10 @@ func (c *stream) close(abort bool) error {
 	}
 	c.closed = true
 	c.s.tcp.open.Add(-1)
-	for _, q := range []*waitq{&c.rq, &c.wq} {
-		q.stop()
-		q.signal()
-	}
+	c.rq.stop()
+	c.wq.stop()
+	c.wakeReader()
+	c.wakeWriter()
 	switch c.phase {
 	case listening:
 		c.stopListening()
@@ -113,7 +115,7 @@ func (c *stream) drained() bool {
 func (c *stream) drain(done <-chan struct{}) bool {
 	c.watched++
 	defer func() { c.watched-- }()
-	defer c.wq.signal()
+	defer c.wakeWriter()
 	for !c.drained() {
 		select {
 		case <-done:

@@ -10,7 +10,7 @@ import (
 	"github.com/gotcp/gotcp/stack/tcp"
 )
 
-// Reading. Each engine call takes what it takes under the socket's lock, which is all that serves readers one at a time.
+// Reading. Each engine call takes what it takes under the socket's lock, and so readers are served one at a time.
 
 // Read implements [Socket].
 func (c *stream) Read(p []byte) (int, error) {
@@ -18,15 +18,15 @@ func (c *stream) Read(p []byte) (int, error) {
 	defer c.mu.Unlock()
 	for {
 		if len(p) > 0 && !c.closed && c.rq.expired() {
-			c.rq.signal()
+			c.wakeReader()
 			return 0, os.ErrDeadlineExceeded
 		}
 		n, err := c.readSome(p, false)
 		if err != syscall.EAGAIN {
-			c.rq.signal() // what we leave may be for the next reader
+			c.wakeReader() // what we leave may be for the next reader
 			return n, err
 		}
-		c.rq.wait(&c.mu, nil)
+		c.waitReader()
 	}
 }
 
@@ -89,7 +89,7 @@ func (c *stream) write(bufs [][]byte, push bool) (n int64, err error) {
 		c.writing = true
 		return c.writeAll(bufs, push)
 	}
-	c.wq.signal() // what ends this write may end the next
+	c.wakeWriter() // what ends this write may end the next
 	return n, err
 }
 
@@ -106,9 +106,9 @@ func (c *stream) writeError() error {
 	return nil
 }
 
-// writeAll queues all of bufs, and waits for room where there is none; with push also until it has been sent. The caller
-// holds mu and has the turn, which ends when all is queued: what then happens to be transmitted is not a matter of this
-// write alone.
+// writeAll queues all of bufs, and waits for room where there is none; with push also until it has been sent. The
+// caller holds mu and has the turn, which ends when all is queued: what then happens to be transmitted is not a matter
+// of this write alone.
 func (c *stream) writeAll(bufs [][]byte, push bool) (n int64, err error) {
 	var done int // of bufs[0]
 	for {
@@ -148,7 +148,7 @@ func (c *stream) writeAll(bufs [][]byte, push bool) (n int64, err error) {
 // endTurn lets the next writer have his turn.
 func (c *stream) endTurn() {
 	c.writing = false
-	c.wq.signal()
+	c.wakeWriter()
 }
 
 // pushAll waits until what was written has been sent. The caller holds mu and has the turn, so that nothing is added.
@@ -170,23 +170,6 @@ func (c *stream) pushAll(now tcp.Time) error {
 		return err
 	}
 	return nil
-}
-
-// waitInTurn waits as the writer whose turn it is, and says why he is not to go on. The caller has looked, since mu was
-// last released, that there is something to wait for.
-func (c *stream) waitInTurn() error {
-	c.turning = true
-	c.wq.wait(&c.mu, nil)
-	c.turning = false
-	return c.writeError()
-}
-
-// waitByTheWay waits as anyone else who waits on wq, until done (nil: never) at the latest.
-func (c *stream) waitByTheWay(done <-chan struct{}) {
-	c.wq.wait(&c.mu, done)
-	if c.turning {
-		c.wq.signal()
-	}
 }
 
 // TryWrite implements [Socket].
@@ -266,7 +249,7 @@ func (c *stream) writable() bool {
 func (c *stream) WaitReadable(block bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	defer c.rq.signal()
+	defer c.wakeReader()
 	for {
 		switch {
 		case c.closed:
@@ -276,7 +259,7 @@ func (c *stream) WaitReadable(block bool) error {
 		case !block || c.readable():
 			return nil
 		}
-		c.rq.wait(&c.mu, nil)
+		c.waitReader()
 	}
 }
 
@@ -284,7 +267,7 @@ func (c *stream) WaitReadable(block bool) error {
 func (c *stream) WaitWritable(block bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	defer c.wq.signal()
+	defer c.wakeWriter()
 	for {
 		switch {
 		case c.closed:
