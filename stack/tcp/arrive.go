@@ -66,7 +66,7 @@ func (t *TCB) takeSYN(now Time, seg *wire.Segment) {
 	t.rcv.ack, t.rcv.up = t.rcv.nxt, t.rcv.nxt
 	o := &seg.Options
 	t.snd.peerMSS = defaultMSS
-	if o.HasMSS {
+	if o.HasMSS && o.MSS != 0 { // 0 says nothing: Linux, too, takes it as if it weren't there
 		t.snd.peerMSS = o.MSS
 	}
 	t.rcv.sackOK = t.rcv.sackOK && o.SACKPermitted
@@ -170,6 +170,7 @@ func (t *TCB) segmentUnacceptable(now Time, seg *wire.Segment) {
 	if seg.Len() > 0 && seg.Flags&wire.SYN == 0 {
 		t.ackNow = true
 		t.quickMode()
+		t.updateRecentByDuplicate(now, seg)
 		old := seq.Span{Start: seg.Seq, End: seq.Min(seg.Seq.Add(seg.Payload.Len()), t.rcv.nxt)}
 		if !old.Empty() {
 			t.noteDuplicate(old)
@@ -208,7 +209,7 @@ func (t *TCB) refuseText(now Time, seg *wire.Segment) bool {
 	if !t.userClosed || n == 0 || !t.state.canReceive() || seg.Seq.Add(n).AtOrBefore(t.rcv.nxt) {
 		return false
 	}
-	t.sendReset()
+	t.rst = pendingReset{seq: seg.Ack, flags: wire.RST} // as for a connection that is no more (3.10.7.1)
 	t.toClosed(0)
 	return true
 }

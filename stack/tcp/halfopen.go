@@ -49,7 +49,7 @@ func (h *HalfOpen) Open(now Time, p *Params, syn *wire.Segment) {
 	*h = HalfOpen{ISS: p.ISS, IRS: syn.Seq, TSOffset: p.TSOffset, MSS: defaultMSS, Wnd: syn.Window,
 		SACK: o.SACKPermitted && !c.NoSACK, TS: o.HasTS && !c.NoTimestamps, WScale: o.HasWScale && !c.NoWScale,
 		sent: now, deadline: now.Add(c.RTOInitial)}
-	if o.HasMSS {
+	if o.HasMSS && o.MSS != 0 { // 0 says nothing: Linux, too, takes it as if it weren't there
 		h.MSS = o.MSS
 	}
 	if h.TS {

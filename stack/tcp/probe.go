@@ -74,7 +74,7 @@ func (t *TCB) pollProbe(now Time, seg *wire.Segment) bool {
 	if n == avail && t.snd.fin && int(t.snd.wnd) >= n {
 		seg.Flags |= wire.FIN
 	}
-	if n == avail {
+	if n > 0 && n == avail {
 		seg.Flags |= wire.PSH
 	}
 	t.putUrgent(seg)

@@ -39,6 +39,15 @@ func (t *TCB) updateRecent(now Time, seg *wire.Segment) {
 	}
 }
 
+// updateRecentByDuplicate has the last segment that was received, sent again since its ACK was lost, update TS.Recent, as
+// Linux and FreeBSD do. RFC 7323 has it dropped first; then the ACK would echo the original's timestamp, the peer would
+// measure its own time-out, and each lost ACK would make that longer.
+func (t *TCB) updateRecentByDuplicate(now Time, seg *wire.Segment) {
+	if seg.End() == t.rcv.nxt && !t.ts.pawsReject(now, seg) {
+		t.updateRecent(now, seg)
+	}
+}
+
 // put fills in the option of a segment to send.
 func (ts *timestamps) put(now Time, o *wire.Options) {
 	o.HasTS, o.TSVal, o.TSEcr = true, tsNow(now, ts.offset), ts.recent
