@@ -60,17 +60,17 @@ func TestWalkClosedByUser(t *testing.T) {
 	inClosedFinWait1 := func(d *dut) { buildEstablished(d, true); d.close() }
 	walk(t, FinWait1, inClosedFinWait1, []row{
 		{"A 101 ack 102", FinWait2, "", "una 102 timer 1m0s", "Linux: tcp_fin_timeout"},
-		{"A 101:201 ack 101", Closed, "RA 102 ack 101", "err none idle", "3.6.1: RST for data after CLOSE"},
-		{"A 201:301 ack 101", Closed, "RA 102 ack 101", "", "out of order as well"},
+		{"A 101:201 ack 101", Closed, "R 101", "err none idle", "3.6.1: RST for data after CLOSE; as 3.10.7.1 forms it"},
+		{"A 201:301 ack 101", Closed, "R 101", "", "out of order as well"},
 		{"A 1:101 ack 101", FinWait1, "A 102 ack 101 ?sack 1:101", "", "old text was read once: no reason for a RST"},
 		{"FA 101 ack 102", TimeWaitState, "A 102 ack 102", "", "3.10.7.4, eighth"},
-		{"FA 101:201 ack 102", Closed, "RA 102 ack 101", "", "3.6.1: the text is lost"},
+		{"FA 101:201 ack 102", Closed, "R 102", "", "3.6.1: the text is lost"},
 		{"FA 101 ack 101", Closing, "A 102 ack 102", "", "3.10.7.4, eighth"},
 		{"R 101", Closed, "", "idle", "3.10.7.4, second"},
 		{"close", FinWait1, "", "", "twice is once"},
 	})
 	walk(t, FinWait2, func(d *dut) { inClosedFinWait1(d); d.in("A 101 ack 102") }, []row{
-		{"A 101:201 ack 102", Closed, "RA 102 ack 101", "idle", "3.6.1"},
+		{"A 101:201 ack 102", Closed, "R 102", "idle", "3.6.1"},
 		{"A 101 ack 102", FinWait2, "", "timer 1m0s", "a mere ACK prolongs nothing"},
 		{"FA 101 ack 102", TimeWaitState, "A 102 ack 102", "idle", "3.10.7.4, eighth"},
 		{"tick", Closed, "", "err none idle", "Linux: tcp_fin_timeout is over"},
