@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -72,7 +71,8 @@ func TestJitterKeepsOrder(t *testing.T) {
 			d := a.at - time.Duration(i)*20*time.Millisecond
 			low, high = min(low, d), max(high, d)
 		}
-		if low < 15*time.Millisecond || low > 16*time.Millisecond || high > 25*time.Millisecond || high < 24*time.Millisecond {
+		const ms = time.Millisecond
+		if low < 15*ms || low > 16*ms || high > 25*ms || high < 24*ms {
 			t.Errorf("the delays go from %v to %v: want 15ms to 25ms, and nearly all of that", low, high)
 		}
 		b.sendNumbered(n, 100)
@@ -222,127 +222,4 @@ func TestReorderOnAnImmediateLink(t *testing.T) {
 			t.Errorf("packets %v came, want all 50", got)
 		}
 	})
-}
-
-func TestImpairCloseDropsWhatIsUnderWay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, link.Impairment{Delay: time.Second})
-		b.sendNumbered(3, 100)
-		write(t, b.far, numbered(4, 100))
-		time.Sleep(500 * time.Millisecond)
-		b.dev.Close()
-		time.Sleep(time.Hour)
-		if len(b.came()) != 0 {
-			t.Errorf("packets %v came after Close", b.numbers())
-		}
-		if err := b.dev.Close(); err != nil {
-			t.Errorf("the second Close gives %v", err)
-		}
-	})
-}
-
-// Close waits for a delivery that the timer has begun, and drops what was to follow.
-func TestImpairCloseWaitsForTheTimer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, far := link.Pipe(1500)
-		dev := link.Impair(a, link.Impairment{Delay: time.Millisecond}, nil)
-		release := make(chan struct{})
-		var calls, closed atomic.Int32
-		err := dev.Attach(func(*link.Frame) {
-			calls.Add(1)
-			<-release
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, far, numbered(0, 100))
-		write(t, far, numbered(1, 100))
-		time.Sleep(time.Second)
-		go func() {
-			dev.Close()
-			closed.Store(1)
-		}()
-		synctest.Wait()
-		if closed.Load() != 0 || calls.Load() != 1 {
-			t.Errorf("with a delivery under way: closed %d, calls %d; want 0 and 1", closed.Load(), calls.Load())
-		}
-		close(release)
-		synctest.Wait()
-		if closed.Load() != 1 || calls.Load() != 1 {
-			t.Errorf("after it: closed %d, calls %d; want 1 and 1", closed.Load(), calls.Load())
-		}
-	})
-}
-
-// Two ends that answer each packet at once, over an impaired link without any delay, don't call each other ever deeper:
-// the packets queue with whoever delivers.
-func TestImpairFlattensAnswers(t *testing.T) {
-	a, far := link.Pipe(1500)
-	dev := link.Impair(a, link.Impairment{Loss: 1e-18}, nil)
-	depth, deepest, left := 0, 0, 1000
-	answer := func(d link.Device) func(*link.Frame) {
-		return func(*link.Frame) {
-			depth++
-			deepest = max(deepest, depth)
-			if left--; left > 0 {
-				d.Write(numbered(left, 100))
-			}
-			depth--
-		}
-	}
-	if err := errors.Join(dev.Attach(answer(dev)), far.Attach(answer(far))); err != nil {
-		t.Fatal(err)
-	}
-	write(t, dev, numbered(0, 100))
-	if left != 0 || deepest > 3 {
-		t.Errorf("%d answers are missing; the calls went %d deep, want at most 3", left, deepest)
-	}
-}
-
-// countingClock counts the timers made.
-type countingClock struct {
-	link.WallClock
-	made atomic.Int32
-}
-
-func (c *countingClock) AfterFunc(d time.Duration, f func()) link.Timer {
-	c.made.Add(1)
-	return c.WallClock.AfterFunc(d, f)
-}
-
-func TestImpairHasOneTimerPerDirection(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, far := link.Pipe(1500)
-		clock := new(countingClock)
-		dev := link.Impair(a, link.Impairment{Delay: time.Second, Jitter: time.Second}, clock)
-		got := attach(t, far)
-		attach(t, dev)
-		for i := range 100 {
-			write(t, dev, numbered(i, 100))
-			time.Sleep(30 * time.Millisecond)
-		}
-		time.Sleep(time.Hour)
-		if got.len() != 100 || clock.made.Load() != 1 {
-			t.Errorf("%d packets came, %d timers were made: want 100 and 1", got.len(), clock.made.Load())
-		}
-	})
-}
-
-func BenchmarkImpair(b *testing.B) {
-	for _, c := range []struct {
-		name string
-		cfg  link.Impairment
-	}{{"delay", link.Impairment{Delay: time.Nanosecond}}, {"loss", link.Impairment{Loss: 0.03, Duplicate: 0.01}}} {
-		b.Run(c.name, func(b *testing.B) {
-			x, y := link.Pipe(1500)
-			dev := link.Impair(x, c.cfg, nil)
-			y.Attach(func(*link.Frame) {})
-			f := flow.SuperTCP(wire.Segment{Payload: craft.Payload(craft.Data(45 * 1448))}, 1448)
-			b.SetBytes(int64(f.Len()))
-			b.ReportAllocs()
-			for b.Loop() {
-				dev.Write(f)
-			}
-		})
-	}
 }

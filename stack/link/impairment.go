@@ -102,8 +102,8 @@ func (i *Impairment) IsZero() bool { return !i.perPacket() && i.Delay == 0 && i.
 
 // perPacket reports whether it matters how many packets there are, so that a super-segment has to be cut.
 func (i *Impairment) perPacket() bool {
-	return i.Loss > 0 || i.Burst.P > 0 || i.Burst.LossGood > 0 || i.Rate > 0 || i.Reorder > 0 || i.Duplicate > 0 || i.Corrupt > 0 ||
-		i.Hook != nil
+	return i.Loss > 0 || i.Burst.P > 0 || i.Burst.LossGood > 0 || i.Rate > 0 || i.Reorder > 0 || i.Duplicate > 0 ||
+		i.Corrupt > 0 || i.Hook != nil
 }
 
 // filled returns the impairment with the defaults put in.

@@ -38,7 +38,7 @@ func newPacket(n int) *packet {
 	return p
 }
 
-// copyPacket makes a packet of its own from a frame, in one piece. Where its buffer is large it is offered for adoption.
+// copyPacket makes a packet of its own from a frame, in one piece. A large buffer is offered for adoption.
 func copyPacket(f *Frame) *packet {
 	p := newPacket(f.Len())
 	n := copy(p.mem, f.Head)

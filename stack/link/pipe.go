@@ -47,8 +47,8 @@ func Pipe(mtu int, opts ...PipeOption) (a, b Device) {
 	return x, y
 }
 
-// NewLoopback makes a device whose receiver gets what is written to it, before Write returns. mtu is in octets; 0 stands
-// for [MaxPacket]. The options are those of [Pipe].
+// NewLoopback makes a device whose receiver gets what is written to it, before Write returns. mtu is in octets; 0
+// stands for [MaxPacket]. The options are those of [Pipe].
 func NewLoopback(mtu int, opts ...PipeOption) Device {
 	c := pipeConfig{names: [2]string{"lo"}, off: FullOffload}
 	for _, opt := range opts {

@@ -118,7 +118,7 @@ func TestPipeRefuses(t *testing.T) {
 		{"segments that would exceed the MTU", noMatter, segment(4000, 1461), link.ErrTooLong},
 		{"segments of just the MTU", noMatter, segment(4000, 1460), nil},
 		{"a super-segment of ICMP", noMatter, &link.Frame{Head: flow.Echo(1, 1, nil), GSOSize: 8}, link.ErrOffload},
-		{"a super-segment cut short", noMatter, &link.Frame{Head: segment(4000, 1448).Head[:30], GSOSize: 8}, link.ErrOffload},
+		{"a header cut short", noMatter, &link.Frame{Head: segment(4000, 1448).Head[:30], GSOSize: 8}, link.ErrOffload},
 	} {
 		a, b := link.Pipe(1500, link.WithOffload(c.off))
 		atB := attach(t, b)
@@ -129,7 +129,8 @@ func TestPipeRefuses(t *testing.T) {
 			t.Errorf("%s: the other end received %d frames, want %d", c.name, atB.len(), want)
 		}
 	}
-	if !errors.Is(link.ErrTooLong, syscall.EMSGSIZE) {
+	var errno syscall.Errno
+	if !errors.As(link.ErrTooLong, &errno) || errno != syscall.EMSGSIZE {
 		t.Error("ErrTooLong isn't EMSGSIZE, which is what a socket gives for a packet beyond the MTU")
 	}
 }
@@ -159,7 +160,8 @@ func TestPipeWithoutReceiver(t *testing.T) {
 	}
 }
 
-// A receiver may keep the buffer of a long packet, if it leaves another one. The pipe must not write to the first again.
+// A receiver may keep the buffer of a long packet, if it leaves another one. The pipe must not write to the first
+// again.
 func TestPipeAdoption(t *testing.T) {
 	a, b := link.Pipe(link.MaxPacket)
 	var kept [][]byte

@@ -1,7 +1,7 @@
 package netns
 
 // SetFailure has Require see another reason, or none.
-func SetFailure(err error) { failure = err }
+func SetFailure(err error) { errNotInside = err }
 
 // Failure is the reason that Require sees.
-func Failure() error { return failure }
+func Failure() error { return errNotInside }

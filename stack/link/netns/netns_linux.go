@@ -55,7 +55,7 @@ var inside = sync.OnceValue(func() error {
 		return err
 	}
 	if err := tun.LoopbackUp(); err != nil {
-		return &Error{Err: err, Hint: capsHint(err)}
+		return &Error{Err: err, Hint: capsHint()}
 	}
 	return nil
 })
@@ -73,12 +73,14 @@ func (e *Error) Error() string {
 // Unwrap gives ErrForbidden and the cause.
 func (e *Error) Unwrap() []error { return []error{ErrForbidden, e.Err} }
 
+// setting is one of the kernel's, empty where it has no such one.
+func setting(path string) string {
+	b, _ := os.ReadFile("/proc/sys/" + path)
+	return strings.TrimSpace(string(b))
+}
+
 // cloneHint says why the kernel makes no namespaces for this user.
 func cloneHint(err error) string {
-	setting := func(path string) string {
-		b, _ := os.ReadFile("/proc/sys/" + path)
-		return strings.TrimSpace(string(b))
-	}
 	switch {
 	case errors.Is(err, syscall.ENOSPC), setting("user/max_user_namespaces") == "0":
 		return "user namespaces are switched off: sudo sysctl -w user.max_user_namespaces=10000"
@@ -94,8 +96,8 @@ func cloneHint(err error) string {
 }
 
 // capsHint says why a namespace was made, but is of no use.
-func capsHint(err error) string {
-	if b, e := os.ReadFile("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"); e == nil && strings.TrimSpace(string(b)) == "1" {
+func capsHint() string {
+	if setting("kernel/apparmor_restrict_unprivileged_userns") == "1" {
 		return "AppArmor takes the capabilities of user namespaces away: " +
 			"sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
 	}

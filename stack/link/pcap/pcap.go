@@ -42,8 +42,8 @@ type Device struct {
 	cut  []byte
 }
 
-// Tap puts a tap in front of a device: what is written to the result, and what d receives, is written to w as it passes.
-// The result owns d and closes it, which also writes out what is buffered. It doesn't close w.
+// Tap puts a tap in front of a device: what is written to the result, and what d receives, is written to w as it
+// passes. The result owns d and closes it, which also writes out what is buffered. It doesn't close w.
 //
 // A write error doesn't stop the packets: see [Device.Err].
 func Tap(d link.Device, w io.Writer, cfg Config) (*Device, error) {

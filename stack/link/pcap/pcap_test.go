@@ -120,7 +120,8 @@ func TestTap(t *testing.T) {
 }
 
 func TestTapCutsSuperSegments(t *testing.T) {
-	super := flow.SuperTCP(wire.Segment{Seq: 1, Flags: wire.ACK | wire.PSH, Payload: craft.Payload(craft.Data(45 * 1448))}, 1448)
+	data := craft.Payload(craft.Data(45 * 1448))
+	super := flow.SuperTCP(wire.Segment{Seq: 1, Flags: wire.ACK | wire.PSH, Payload: data}, 1448)
 	partial := flow.SuperTCP(wire.Segment{Seq: 1, Flags: wire.ACK, Payload: craft.Payload(craft.Data(100))}, 0)
 	before := craft.Bytes(super)
 	for _, c := range []struct {
@@ -296,7 +297,8 @@ func TestTsharkReads(t *testing.T) {
 	}
 	for _, l := range lines {
 		f := strings.Split(l, "\t")
-		if f[0] != "pipe-a" || f[1] == "" || f[3] != "" || f[4] != "1" || f[5] != "1" && f[6] != "1" && !strings.Contains(f[2], "icmp") {
+		sound := f[3] == "" && f[4] == "1" && (f[5] == "1" || f[6] == "1" || strings.Contains(f[2], "icmp"))
+		if f[0] != "pipe-a" || f[1] == "" || !sound {
 			t.Errorf("tshark sees something wrong in %q", l)
 		}
 	}

@@ -8,8 +8,8 @@ const (
 	empty = 1 << 61 // and nobody is inside any more: idle is closed
 )
 
-// Gate lets calls in until it is shut, and says when the last one has left. No lock is held meanwhile: who waits does so
-// on a channel, which a testing/synctest bubble sees.
+// Gate lets calls in until it is shut, and says when the last one has left. No lock is held meanwhile: who waits does
+// so on a channel, which a testing/synctest bubble sees.
 type Gate struct {
 	state atomic.Int64 // the number of calls inside, and the two marks above
 	idle  chan struct{}

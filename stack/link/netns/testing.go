@@ -1,19 +1,19 @@
 package netns
 
 import (
-	"fmt"
+	"errors"
 	"os"
 )
 
-// failure is why the tests of this program have no namespace of their own; nil while they have, or Main wasn't called.
-var failure = fmt.Errorf("netns.Main was not called by TestMain")
+// errNotInside is why the tests of this program have no namespace of their own; nil where they have.
+var errNotInside = errors.New("netns.Main was not called by TestMain")
 
 // Main is for TestMain: it runs the tests in namespaces of their own, as [Enter] does with a program, so that an
 // ordinary user's tests may make TUN devices. Where that can't be they run where they are, and [Require] says why.
 //
 //	func TestMain(m *testing.M) { netns.Main(m) }
 func Main(m interface{ Run() int }) {
-	failure = Enter()
+	errNotInside = Enter()
 	os.Exit(m.Run())
 }
 
@@ -26,10 +26,10 @@ func Require(t interface {
 }) {
 	t.Helper()
 	switch {
-	case failure == nil:
+	case errNotInside == nil:
 	case os.Getenv("CI") == "true":
-		t.Fatalf("this test needs a TUN device in a network namespace of its own, and in CI there must be one: %v", failure)
+		t.Fatalf("this test needs a TUN device in a network namespace of its own, and in CI there must be one: %v", errNotInside)
 	default:
-		t.Skipf("this test needs a TUN device in a network namespace of its own: %v", failure)
+		t.Skipf("this test needs a TUN device in a network namespace of its own: %v", errNotInside)
 	}
 }

@@ -1,0 +1,14 @@
+//go:build !linux
+
+package netns
+
+import "github.com/gotcp/gotcp/stack/link/tun"
+
+// Inside is false: network namespaces are Linux's.
+func Inside() bool { return false }
+
+// Enter says that there are none.
+func Enter() error { return tun.Available() }
+
+// Reexec says that there are none.
+func Reexec() (status int, err error) { return 0, tun.Available() }
