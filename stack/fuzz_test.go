@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"syscall"
 	"testing"
 	"time"
 
@@ -43,6 +44,9 @@ func FuzzInput(f *testing.F) {
 		r.datagram(ours(2000))
 		peer := r.datagram(ours(2001))
 		peer.StartConnect(theirs(1000))
+		ln, _ := r.Socket(syscall.SOCK_STREAM)
+		ln.Bind(ours(80))
+		ln.Listen(3)
 		// As it came; with its header's checksum repaired, and its fragment bits changed; twice.
 		for i := range 4 {
 			q := append([]byte(nil), p...)

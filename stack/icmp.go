@@ -53,13 +53,12 @@ func (s *Stack) inputICMP(in *inPacket) {
 // ([RFC 1122 section 3.2.2.6](https://www.rfc-editor.org/rfc/rfc1122#page-42)).
 func (s *Stack) answerEcho(in *inPacket, request wire.ICMP) {
 	s.count(ICMPEchoIn)
-	if !s.icmp.echoes.take(s.now()) {
-		s.count(ICMPRateLimited)
-		return
-	}
 	p, err := s.route(in.dst, in.src)
 	if err != nil {
 		s.count(DropNoRoute)
+		return
+	}
+	if !s.mayAnswer(&p, &s.icmp.echoes) {
 		return
 	}
 	buf := tcp.GetBuf()
@@ -74,6 +73,16 @@ func (s *Stack) answerEcho(in *inPacket, request wire.ICMP) {
 	if s.sendDatagram(&p, &d, t) == nil {
 		s.count(ICMPEchoOut)
 	}
+}
+
+// mayAnswer reports whether a message may be sent on the path by its rate limit. Our own sockets are not limited, as with
+// Linux: they cannot be flooded by anyone else.
+func (s *Stack) mayAnswer(p *path, limit *rateLimit) bool {
+	if p.ifc.loopback() || limit.take(s.now()) {
+		return true
+	}
+	s.count(ICMPRateLimited)
+	return false
 }
 
 // close wakes those who wait for an echo.

@@ -129,6 +129,19 @@ func TestICMPErrorsRateLimited(t *testing.T) {
 	}
 }
 
+// Our own sockets get all the errors that they caused, as with Linux.
+func TestICMPErrorsOverLoopback(t *testing.T) {
+	r := newRig(t, Config{ICMPRate: 1, ICMPBurst: 1}, nil)
+	d, _ := r.Socket(syscall.SOCK_DGRAM)
+	d.StartConnect(local(9))
+	for i := range 10 {
+		d.Write(nil)
+		if _, err := d.Write(nil); err != syscall.ECONNREFUSED {
+			t.Fatalf("write %d: %v", i, err)
+		}
+	}
+}
+
 // Linux's table of errnos (icmp_err_convert and udp_err), as a connected datagram socket shows it. Hard errors are
 // given once; soft ones only say that the network has trouble, and are not for a datagram socket.
 func TestICMPErrorsRead(t *testing.T) {

@@ -121,14 +121,13 @@ func (s *Stack) sendICMPError(in *inPacket, e wire.ICMPError) {
 	if p := in.ip.Payload(); in.ip.Protocol() == wire.ProtoICMP && (len(p) == 0 || wire.ICMPType(p[0]).IsError()) {
 		return
 	}
-	if !s.icmp.errors.take(s.now()) {
-		s.count(ICMPRateLimited)
-		return
-	}
 	// The source is the address that was written to, so that the sender's RFC 5927 checks find their packet.
 	p, err := s.route(in.dst, in.src)
 	if err != nil {
 		s.count(DropNoRoute)
+		return
+	}
+	if !s.mayAnswer(&p, &s.icmp.errors) {
 		return
 	}
 	t := getScratch()

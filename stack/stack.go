@@ -48,14 +48,21 @@ func New(cfg Config) *Stack {
 	s.udp.init()
 	s.tcp.init(s)
 	s.net.Store(&network{own: map[addr4]*Iface{}, bcast: map[addr4]*Iface{}})
-	d := cfg.Loopback
-	if d == nil {
-		d = newLoopback()
-	}
-	if _, err := s.attach(d, FlagLoopback, []netip.Prefix{netip.PrefixFrom(loopbackAddr, 8)}); err != nil {
-		s.log("loopback cannot be attached", "err", err)
-	}
+	s.attachLoopback()
 	return s
+}
+
+// attachLoopback gives the stack its first interface: the user's link or, where there is none or it doesn't work, its own.
+func (s *Stack) attachLoopback() {
+	addrs := []netip.Prefix{netip.PrefixFrom(loopbackAddr, 8)}
+	if d := s.cfg.Loopback; d != nil {
+		_, err := s.attach(d, FlagLoopback, addrs)
+		if err == nil {
+			return
+		}
+		s.log("the loopback given cannot be attached", "device", d.Name(), "err", err)
+	}
+	s.attach(newLoopback(), FlagLoopback, addrs) // which cannot fail
 }
 
 // now is the time since the stack's epoch.

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"errors"
+	"log/slog"
 	"net/netip"
 	"runtime"
 	"strings"
@@ -100,6 +101,22 @@ func TestConfigLoopback(t *testing.T) {
 	d.SendTo([]byte("y"), local(53))
 	if got, _ := received(t, d); string(got) != "y" || lost != 1 {
 		t.Errorf("got %q, %d lost", got, lost)
+	}
+}
+
+// A stack without a loopback could not reach itself: where the one given doesn't work, it takes its own, and says so.
+func TestConfigLoopbackBroken(t *testing.T) {
+	var text strings.Builder
+	s := New(Config{
+		Loopback: &brokenDevice{fakeDevice{mtu: 1500}},
+		Logger:   slog.New(slog.NewTextHandler(&text, nil)),
+	})
+	defer s.Close()
+	if _, err := s.Ping(t.Context(), loopbackAddr, PingOptions{}); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(text.String(), "fake0") {
+		t.Errorf("the operator is told %q", text.String())
 	}
 }
 
