@@ -381,19 +381,21 @@ func TestCookieEncoding(t *testing.T) {
 			}
 		}
 	}
-	for mss, want := range map[uint16]uint16{0: 536, 535: 536, 536: 536, 1299: 536, 1300: 1300, 1459: 1440, 9000: 1460} {
+	index := map[uint16]uint16{0: 536, 535: 536, 536: 536, 1299: 536, 1300: 1300, 1459: 1440, 9000: 1460}
+	for mss, want := range index {
 		if got := cookieMSS[cookieIndex(mss)]; got != want {
 			t.Errorf("MSS %d is remembered as %d, want %d", mss, got, want)
 		}
 	}
-	for _, o := range []wire.Options{{}, {HasWScale: true, WScale: 9, SACKPermitted: true}, {HasWScale: true, WScale: 200}} {
+	options := []wire.Options{{}, {HasWScale: true, WScale: 9, SACKPermitted: true}, {HasWScale: true, WScale: 200}}
+	for _, o := range options {
 		ts := cookieTS(1<<20+5, &o)
 		if d := 1<<20 + 5 - ts; d >= 128 {
 			t.Errorf("the timestamp ran away by %d", int32(d))
 		}
 		ack := wire.Segment{Options: wire.Options{HasTS: true, TSEcr: ts}}
-		syn := cookieSYN(&ack, 1, 1460)
-		if g := syn.Options; g.SACKPermitted != o.SACKPermitted || g.HasWScale != o.HasWScale || g.WScale != min(o.WScale, 14) {
+		g := cookieSYN(&ack, 1, 1460).Options
+		if g.SACKPermitted != o.SACKPermitted || g.HasWScale != o.HasWScale || g.WScale != min(o.WScale, 14) {
 			t.Errorf("%+v came back as %+v", o, g)
 		}
 	}

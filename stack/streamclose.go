@@ -85,7 +85,7 @@ func (c *stream) closeConn(abort bool) {
 		abort = true
 	}
 	now := c.s.now()
-	if abort || linger == 0 || !c.inTable {
+	if (abort || linger == 0) && c.inTable {
 		c.tcb.Abort(now, 0)
 	} else {
 		c.tcb.Close(now)

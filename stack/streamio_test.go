@@ -195,7 +195,8 @@ func TestBlockedWrite(t *testing.T) {
 		"own CloseWrite": {func(t *testing.T, c, d *stream) { must(t, c.Shutdown(syscall.SHUT_WR)) }, syscall.EPIPE},
 		"peer's reset":   {func(t *testing.T, c, d *stream) { must(t, d.Abort()) }, syscall.ECONNRESET},
 		"peer's Close":   {func(t *testing.T, c, d *stream) { must(t, d.Close()) }, syscall.ECONNRESET}, // it has unread data
-		"deadline":       {func(t *testing.T, c, d *stream) { must(t, c.SetWriteDeadline(time.Unix(1, 0))) }, os.ErrDeadlineExceeded},
+		"deadline": {func(t *testing.T, c, d *stream) { must(t, c.SetWriteDeadline(time.Unix(1, 0))) },
+			os.ErrDeadlineExceeded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, nil, func(t *testing.T, p *pair) {
@@ -422,6 +423,59 @@ func TestWritevIsOneSegment(t *testing.T) {
 		n, err = c.Writev(nil)
 		if n != 0 || err != nil {
 			t.Errorf("Writev of nothing: %d, %v", n, err)
+		}
+	})
+}
+
+// Readers and writers that wait at the same time are each woken by what concerns them, at the time when it happens.
+func TestWaitersOfBothSides(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, p *pair) {
+		c, d := p.connect()
+		type end struct {
+			what string
+			err  error
+			at   time.Duration
+		}
+		start := time.Now()
+		ends := make(chan end, 10)
+		call := func(what string, f func() error) {
+			go func() {
+				err := f()
+				ends <- end{what, err, time.Since(start)}
+			}()
+			synctest.Wait() // so that they wait in this order
+		}
+		write := func() error { _, err := c.Write(make([]byte, 4<<20)); return err }
+		read := func() error { _, err := c.Read(make([]byte, 1)); return err }
+		call("read", read)
+		call("write", write)
+		call("read", read)
+		call("write", write)
+		call("wait", func() error { return c.WaitReadable(true) })
+		must(t, c.SetReadDeadline(start.Add(time.Second)))
+		time.Sleep(2 * time.Second)
+		must(t, c.SetReadDeadline(time.Time{}))
+		call("late read", read)
+		_, err := d.Write([]byte("x"))
+		must(t, err)
+		synctest.Wait()
+		call("late read", read)
+		must(t, c.SetWriteDeadline(start.Add(3*time.Second)))
+		time.Sleep(2 * time.Second)
+		must(t, c.Close())
+		synctest.Wait()
+		want := map[end]int{
+			{"read", os.ErrDeadlineExceeded, time.Second}: 2, {"wait", os.ErrDeadlineExceeded, time.Second}: 1,
+			{"late read", nil, 2 * time.Second}: 1, {"late read", ErrClosed, 4 * time.Second}: 1,
+			{"write", os.ErrDeadlineExceeded, 3 * time.Second}: 2,
+		}
+		for len(ends) > 0 {
+			want[<-ends]--
+		}
+		for e, n := range want {
+			if n != 0 {
+				t.Errorf("%s that ends at %v with %v: %d are missing (less than 0: too many)", e.what, e.at, e.err, n)
+			}
 		}
 	})
 }

@@ -81,8 +81,8 @@ func (c *stream) waitInTurn() error {
 	return c.writeError()
 }
 
-// waitByTheWay waits as anyone else who waits on the sending side. Who is woken there without being able to go on passes
-// the signal to the writer whose turn it is.
+// waitByTheWay waits as anyone else who waits on the sending side. Who is woken there without being able to go on
+// passes the signal to the writer whose turn it is.
 func (c *stream) waitByTheWay(done <-chan struct{}) {
 	c.waitWriter(done)
 	if c.turning {
