@@ -113,6 +113,22 @@ func TestProbeUnanswered(t *testing.T) {
 	}
 }
 
+// TestProbeOfFIN: a FIN alone takes no room, but waits for a window that is open; it is probed as data is.
+func TestProbeOfFIN(t *testing.T) {
+	d := start(t, setup{win: 1000})
+	d.write(1000)
+	d.in("A 1 ack 1001 win 0")
+	d.skip()
+	d.closeWrite()
+	if len(d.queue) == 0 {
+		d.tick(d.due())
+	}
+	d.out("FA 1001 ack 1")
+	d.in("A 1 ack 1002 win 0")
+	d.state(FinWait2)
+	d.idle()
+}
+
 // TestCloseUnderZeroWindow: what was written before the close is still probed and sent, then the FIN.
 func TestCloseUnderZeroWindow(t *testing.T) {
 	d := closed(t, setup{})
