@@ -195,6 +195,20 @@ func TestReassemblyECN(t *testing.T) {
 	}
 }
 
+func TestReassemblyECNDrop(t *testing.T) {
+	r := newRig(t, Config{}, nil)
+	d := r.datagram(ours(2000))
+	whole := udpSegment(theirs(1000), ours(2000), pattern(100))
+	marked := frag(whole, 0, 64, true)
+	marked[1] = 3
+	r.dev.inject(resum(marked))
+	r.dev.inject(frag(whole, 64, 108, false))
+	r.counted(DropFragECN, 1)
+	if ready, _ := d.Ready(); ready {
+		t.Error("it was delivered")
+	}
+}
+
 // IP options of the first fragment stay with the datagram, as the header of what we answer quotes it.
 func TestReassemblyOptions(t *testing.T) {
 	r := newRig(t, Config{}, nil)

@@ -126,6 +126,21 @@ func TestSendTCPLimits(t *testing.T) {
 	}
 }
 
+// A super-segment whose packets may be fragmented takes as many identifications as it has packets.
+func TestSendTCPSuperSegmentIDs(t *testing.T) {
+	r := newRig(t, Config{}, &fakeDevice{mtu: 1500, off: link.Offload{Csum: true, TSO: true, MaxSize: 65535}})
+	p := r.mtuTo(theirIP)
+	p.nodf = true
+	for range 2 {
+		r.sendTCP(&p, keyOf(ours(80), theirs(4000)), tcpOut(pattern(4500), 1000), ipOptions{})
+	}
+	f := r.dev.take()
+	first, next := mustIPv4(t, f[0].packet), mustIPv4(t, f[1].packet)
+	if next.ID() != first.ID()+5 {
+		t.Errorf("IDs %d and %d, want 5 between them", first.ID(), next.ID())
+	}
+}
+
 // What a device says becomes an errno and a count; a full queue is no error.
 func TestSendDeviceErrors(t *testing.T) {
 	for _, c := range []struct {

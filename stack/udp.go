@@ -18,7 +18,7 @@ type udpSocket struct {
 	key  flowKey
 
 	mu        sync.Mutex
-	rq, wq    waitq // nobody waits on wq, as writes don't block; it has the write deadline
+	rq, wq    waitq // nobody waits on wq, as writes don't block: it only has the write deadline
 	queue     dgramQueue
 	hold      *binding // the port; nil before Bind
 	local     netip.AddrPort
@@ -34,7 +34,7 @@ type udpSocket struct {
 
 // newDatagram makes a datagram socket.
 func (s *Stack) newDatagram() Socket {
-	d := &udpSocket{s: s, rq: makeWaitq(), wq: makeWaitq()}
+	d := &udpSocket{s: s, rq: makeWaitq()}
 	d.opt.init(&s.cfg)
 	if !s.udp.add(d) {
 		d.closed = true

@@ -374,6 +374,9 @@ func TestUDPOptions(t *testing.T) {
 	if p := r.sentOne(); p.TOS() != 0x28 || p.TTL() != 64 {
 		t.Errorf("TOS %#x, TTL %d", p.TOS(), p.TTL())
 	}
+	if _, err := d.TryAccept(); err != syscall.EOPNOTSUPP {
+		t.Errorf("accept without blocking: %v", err)
+	}
 	if _, err := d.Accept(); err != syscall.EOPNOTSUPP {
 		t.Errorf("accept: %v", err)
 	}
