@@ -121,37 +121,40 @@ func (i *icmpState) remove(seq uint16, w *ping) {
 	}
 }
 
-// finish ends the wait of the request (id, seq) to dst and reports whether there was one. dst must be the host that was
-// asked: an answer from elsewhere is forged or lost its way.
-func (i *icmpState) finish(id, seq uint16, dst netip.Addr, r pingResult, now tcp.Time) bool {
+// match takes the request (id, seq) to dst out of those that wait, nil where there is none; the caller gives it its
+// result. dst must be the host that was asked: an answer from elsewhere is forged or lost its way.
+func (i *icmpState) match(id, seq uint16, dst netip.Addr) *ping {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	w := i.pings[seq]
 	if id != i.id || w == nil || w.dst != dst {
-		return false
+		return nil
 	}
 	delete(i.pings, seq)
-	r.reply.RTT = now.Sub(w.sent)
-	w.done <- r // there is room: this was the only result
-	return true
+	return w
 }
 
 // pingReply takes an echo reply.
 func (s *Stack) pingReply(in *inPacket, m wire.ICMP) {
-	r := pingResult{reply: PingReply{From: in.src, TTL: int(in.ip.TTL()), Size: len(m.Body())}}
-	if !s.icmp.finish(m.EchoID(), m.EchoSeq(), in.src, r, s.now()) {
+	w := s.icmp.match(m.EchoID(), m.EchoSeq(), in.src)
+	if w == nil {
 		s.count(DropICMPUnmatched)
+		return
 	}
+	r := PingReply{From: in.src, RTT: s.now().Sub(w.sent), TTL: int(in.ip.TTL()), Size: len(m.Body())}
+	w.done <- pingResult{reply: r} // there is room: who takes the request out gives the one result
 }
 
 // pingICMP takes an error about an echo request.
 func (s *Stack) pingICMP(in *inPacket, q *wire.Quote, e icmpEvent) {
-	r := pingResult{reply: PingReply{From: in.src, TTL: int(in.ip.TTL())}, err: e.errno}
-	if !s.icmp.finish(q.EchoID, q.EchoSeq, q.Dst, r, s.now()) {
+	w := s.icmp.match(q.EchoID, q.EchoSeq, q.Dst)
+	if w == nil {
 		s.count(DropICMPUnmatched)
 		return
 	}
 	if e.mtu != 0 {
 		s.learnMTU(addrOf(q.Dst), e)
 	}
+	r := PingReply{From: in.src, RTT: s.now().Sub(w.sent), TTL: int(in.ip.TTL())}
+	w.done <- pingResult{r, e.errno}
 }
