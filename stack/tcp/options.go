@@ -32,7 +32,12 @@ type options struct {
 const ms = time.Millisecond
 
 // toMS rounds up, and keeps what doesn't fit as the longest time there is: 24 days.
-func toMS(d time.Duration) int32 { return int32(max(min((d+ms-1)/ms, 1<<31-1), -1)) }
+func toMS(d time.Duration) int32 {
+	if d < 0 {
+		return -1
+	}
+	return int32(min((d+ms-1)/ms, 1<<31-1))
+}
 
 func fromMS(n int32) time.Duration { return time.Duration(n) * ms }
 

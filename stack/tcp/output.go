@@ -178,10 +178,10 @@ func (t *TCB) resend(now Time, seg *wire.Segment, s seq.Span) bool {
 	}
 	seg.Seq = s.Start
 	n = t.snd.buf.view(s.Start.Minus(t.snd.base), n, &seg.Payload)
-	t.setFlags(seg, n, fin)
 	if n > mss {
 		seg.GSOSize = mss
 	}
+	t.setFlags(seg, n, fin)
 	t.noteResent(now, seg, n)
 	return true
 }
@@ -209,9 +209,10 @@ func (t *TCB) noteResent(now Time, seg *wire.Segment, n int) {
 	t.noteSent(now, seg, n)
 }
 
-// setFlags marks the last segment of what there is with PSH (RFC 9293 MUST-61), and FIN.
+// setFlags marks the last segment of what there is with PSH (RFC 9293 MUST-61), and, as Linux does, that of each
+// super-segment, so that the receiver's coalescing doesn't wait for more; and FIN.
 func (t *TCB) setFlags(seg *wire.Segment, n int, fin bool) {
-	if n > 0 && seg.Seq.Add(n) == t.dataEnd() {
+	if n > 0 && (seg.GSOSize > 0 || seg.Seq.Add(n) == t.dataEnd()) {
 		seg.Flags |= wire.PSH
 	}
 	if fin {

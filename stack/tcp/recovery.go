@@ -128,6 +128,9 @@ func (t *TCB) enterRecovery(now Time) {
 	r.mode = fastRecovery
 	r.recover = t.snd.nxt
 	r.highRxt = t.snd.una
+	if !t.rcv.sackOK {
+		r.lost = t.snd.una
+	}
 	r.lost = seq.Max(r.lost, seq.Min(t.snd.una.Add(t.cong.SMSS), t.snd.nxt))
 	r.urgent, r.rescued = true, false
 	t.cong.Ssthresh = t.cong.cc.Loss(now, &t.cong.Window, t.flight()-t.limitedTransmit())

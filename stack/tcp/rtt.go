@@ -44,9 +44,13 @@ func (t *TCB) measure(now Time, seg *wire.Segment) {
 	if r.timing {
 		return
 	}
-	if d, ok := t.ts.echoed(now, &seg.Options); ok {
-		r.sample(t.cfg, now, d)
+	d, ok := t.ts.echoed(now, &seg.Options)
+	if !ok || t.snd.retries > 0 && d >= r.rto {
+		// After the timer's retransmission, an echo older than that tells of an original whose ACK was lost: a duplicate
+		// doesn't update what the peer echoes (RFC 7323 4.3). It would measure our own time-out.
+		return
 	}
+	r.sample(t.cfg, now, d)
 }
 
 // sample is section 2.2 and 2.3, with Linux's floor: RTTVAR's share of the RTO is at least RTOMin.

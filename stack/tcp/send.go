@@ -20,10 +20,10 @@ func (t *TCB) pollNew(now Time, seg *wire.Segment) bool {
 	}
 	n = t.snd.buf.view(seg.Seq.Minus(t.snd.base), n, &seg.Payload)
 	fin = fin && n == avail
-	t.setFlags(seg, n, fin)
 	if n > mss {
 		seg.GSOSize = mss
 	}
+	t.setFlags(seg, n, fin)
 	if n%mss != 0 {
 		t.snd.small = seg.Seq.Add(n)
 	}

@@ -138,6 +138,7 @@ func (t *TCB) open(now Time, p *Params) {
 	t.rtt.init(p.Config)
 	t.updateMSS()
 	t.reco.recover = p.ISS.Add(-1)
+	t.reco.lost, t.reco.highRxt, t.reco.undoMark = p.ISS, p.ISS, p.ISS
 }
 
 // Connect starts an active open (3.10.1): the next Poll gives the SYN. UserOptions that were set before stay.
