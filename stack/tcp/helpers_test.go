@@ -3,6 +3,7 @@ package tcp
 import (
 	"cmp"
 	"errors"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -259,10 +260,46 @@ func (d *dut) note(s *wire.Segment) {
 			d.t.Fatalf("octet %d of %s is not what was written there", i, d.baseOut().format(s))
 		}
 	}
-	c := *s
-	c.Payload.Reset()
-	c.Payload.Append(append([]byte{}, data...))
+	if d.s.max == 0 { // a device without offload: the stack cuts it
+		for _, c := range cut(s) {
+			d.queue = append(d.queue, sent{d.now, c})
+		}
+		return
+	}
+	c := clone(s, 0, len(data))
+	c.GSOSize = s.GSOSize
 	d.queue = append(d.queue, sent{d.now, c})
+}
+
+// cut makes the segments that leave of one that may be a super-segment. They have a payload of their own.
+func cut(s *wire.Segment) (out []wire.Segment) {
+	n := s.Payload.Len()
+	if s.GSOSize == 0 || n <= s.GSOSize {
+		return []wire.Segment{clone(s, 0, n)}
+	}
+	for off := 0; off < n; off += s.GSOSize {
+		c := clone(s, off, min(off+s.GSOSize, n))
+		c.Seq = s.Seq.Add(off)
+		if off+s.GSOSize < n {
+			c.Flags &^= wire.FIN | wire.PSH
+		}
+		if s.Flags&wire.URG != 0 {
+			if c.Urgent = uint16(max(0, int(s.Urgent)-off)); c.Urgent == 0 {
+				c.Flags &^= wire.URG
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// clone copies a segment with the octets [from, to) of its payload.
+func clone(s *wire.Segment, from, to int) wire.Segment {
+	c := *s
+	c.GSOSize = 0
+	c.Payload.Reset()
+	c.Payload.Append(slices.Clone(s.Payload.Bytes()[from:to]))
+	return c
 }
 
 // out asserts that the device has sent exactly these segments since it was last looked.

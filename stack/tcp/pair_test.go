@@ -309,33 +309,13 @@ func (e *end) verdict() {
 
 // send puts a segment on the way to the other end, cut where it is a super-segment.
 func (p *pair) send(from int, s *wire.Segment) {
-	if s.GSOSize == 0 || p.net.whole {
+	if p.net.whole {
 		p.transmit(from, clone(s, 0, s.Payload.Len()))
 		return
 	}
-	for off := 0; off < s.Payload.Len(); off += s.GSOSize {
-		end := min(off+s.GSOSize, s.Payload.Len())
-		c := clone(s, off, end)
-		if end < s.Payload.Len() {
-			c.Flags &^= wire.FIN | wire.PSH
-		}
-		c.Seq = s.Seq.Add(off)
-		if s.Flags&wire.URG != 0 {
-			if c.Urgent = uint16(max(0, int(s.Urgent)-off)); c.Urgent == 0 {
-				c.Flags &^= wire.URG
-			}
-		}
+	for _, c := range cut(s) {
 		p.transmit(from, c)
 	}
-}
-
-// clone copies a segment with the octets [from, to) of its payload.
-func clone(s *wire.Segment, from, to int) wire.Segment {
-	c := *s
-	c.GSOSize = 0
-	c.Payload.Reset()
-	c.Payload.Append(slices.Clone(s.Payload.Bytes()[from:to]))
-	return c
 }
 
 func (p *pair) transmit(from int, s wire.Segment) {
