@@ -179,7 +179,7 @@ func (p *pair) connect() (c, d *stream) {
 	return c, a.(*stream)
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
