@@ -23,8 +23,17 @@ seed=7                 another sequence of random decisions
 direction=both         which packets: both, out, in`
 
 // Set sets the part of the impairment that key names: see [ImpairmentUsage]. It reports whether it knows the key; the
-// error says what was wrong with the value and what to write.
+// error says what was wrong with the value and what to write; the impairment stays as it was then.
 func (i *Impairment) Set(key, value string) (known bool, err error) {
+	j := *i
+	if known, err = j.set(key, value); err != nil {
+		return known, fmt.Errorf("%s=%s: %w", key, value, err)
+	}
+	*i = j
+	return known, nil
+}
+
+func (i *Impairment) set(key, value string) (known bool, err error) {
 	switch key {
 	case "loss":
 		i.Loss, err = parsePercent(value)
@@ -53,10 +62,7 @@ func (i *Impairment) Set(key, value string) (known bool, err error) {
 	default:
 		return false, nil
 	}
-	if err != nil {
-		return true, fmt.Errorf("%s=%s: %w", key, value, err)
-	}
-	return true, nil
+	return true, err
 }
 
 // String is the text that [Impairment.Set] reads, without what is zero, and without the hook: "loss=1%,delay=20ms".
@@ -148,7 +154,6 @@ func (i *Impairment) setReorder(s string) (err error) {
 	}
 	gap, delay, more := strings.Cut(rest, "/")
 	if i.ReorderGap, err = strconv.Atoi(gap); err != nil || i.ReorderGap < 0 {
-		i.ReorderGap = 0
 		return fmt.Errorf("the gap is a number of packets: write reorder=1%%/3")
 	}
 	if more {

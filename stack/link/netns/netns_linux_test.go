@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	case "wait":
 		enter()
 		stop := make(chan os.Signal, 1)
-		signal.Notify(stop, syscall.SIGTERM)
+		signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
 		fmt.Println("ready")
 		<-stop
 		os.Exit(3)
@@ -146,6 +146,8 @@ func TestArgumentsAndOutput(t *testing.T) {
 func startWaiting(t *testing.T) (*exec.Cmd, io.Reader) {
 	t.Helper()
 	cmd := command("wait")
+	// Without a terminal, which would send SIGINT to the child itself, that is passed on, too.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -161,15 +163,17 @@ func startWaiting(t *testing.T) (*exec.Cmd, io.Reader) {
 	return cmd, r
 }
 
-func TestSignalIsPassedOn(t *testing.T) {
+func TestSignalsArePassedOn(t *testing.T) {
 	netns.Require(t)
-	cmd, _ := startWaiting(t)
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	cmd.Wait()
-	if got := cmd.ProcessState.ExitCode(); got != 3 {
-		t.Errorf("status %d, want 3: the child, which took the signal, says so", got)
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		cmd, _ := startWaiting(t)
+		if err := cmd.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Wait()
+		if got := cmd.ProcessState.ExitCode(); got != 3 {
+			t.Errorf("%v: status %d, want 3: the child, which took the signal, says so", sig, got)
+		}
 	}
 }
 
