@@ -113,7 +113,8 @@ func TestBenchCheck(t *testing.T) {
 func TestBenchCongestion(t *testing.T) {
 	netns.Require(t)
 	r, status := benchJSON(t, "--kernel-cc", "none-such", "--only", "rtt")
-	if status != 0 || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "none-such") || r.CongestionControl == "none-such" {
+	if status != 0 || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "none-such") ||
+		r.CongestionControl == "none-such" {
 		t.Errorf("status %d, notes %q, controller %s", status, r.Notes, r.CongestionControl)
 	}
 	if r, _ := benchJSON(t, "--kernel-cc", "reno", "--only", "rtt"); r.CongestionControl != "reno" || len(r.Notes) > 0 {
@@ -177,7 +178,8 @@ func TestBenchWithout(t *testing.T) {
 	netns.Require(t) // by which one may hide the device's node
 	cmd := gotcp(t, brief...)
 	sh := gotcp(t)
-	sh.Path, sh.Args = "/bin/sh", append([]string{"sh", "-c", `mount -t tmpfs none /dev/net && exec "$@"`, "sh"}, cmd.Args...)
+	script := `mount -t tmpfs none /dev/net && exec "$@"`
+	sh.Path, sh.Args = "/bin/sh", append([]string{"sh", "-c", script, "sh"}, cmd.Args...)
 	sh.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
 	want(t, sh, 1, "no TUN device can be had here", "/dev/net/tun")
 }
