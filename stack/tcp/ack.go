@@ -91,7 +91,7 @@ func (t *TCB) pullMarks() {
 		r.recover = una.Add(-1)
 	}
 	if una.Minus(r.undoMark) > maxBuffer {
-		r.undo, r.undoMark = false, una
+		r.undo, r.undoMark, r.highRxt = false, una, una
 	}
 }
 

@@ -24,7 +24,7 @@ func (t *TCB) segmentSynSent(now Time, seg *wire.Segment) {
 	acks := seg.Flags&wire.ACK != 0
 	// First, check the ACK bit. "If SEG.ACK =< ISS or SEG.ACK > SND.NXT, send a reset (unless the RST bit is set)". The
 	// SYN is not sent again at once.
-	if acks && (seg.Ack.AtOrBefore(t.snd.iss) || seg.Ack.After(t.snd.nxt)) {
+	if acks && (seg.Ack.AtOrBefore(t.snd.una) || seg.Ack.After(t.snd.nxt)) {
 		if seg.Flags&wire.RST == 0 {
 			t.rst = pendingReset{seq: seg.Ack, flags: wire.RST}
 		}
@@ -60,7 +60,6 @@ func (t *TCB) segmentSynSent(now Time, seg *wire.Segment) {
 
 // takeSYN learns the peer's initial sequence number and options.
 func (t *TCB) takeSYN(now Time, seg *wire.Segment) {
-	t.rcv.irs = seg.Seq
 	t.rcv.nxt = seg.Seq.Add(1)
 	t.rcv.adv = t.rcv.nxt.Add(int(min(t.rcv.limit, 0xffff)))
 	t.rcv.ack, t.rcv.up = t.rcv.nxt, t.rcv.nxt
@@ -72,7 +71,7 @@ func (t *TCB) takeSYN(now Time, seg *wire.Segment) {
 	t.rcv.sackOK = t.rcv.sackOK && o.SACKPermitted
 	t.ts.on = t.ts.on && o.HasTS
 	if t.ts.on {
-		t.ts.recent, t.ts.recentAt = o.TSVal, now
+		t.ts.set(now, o.TSVal)
 	}
 	t.rcv.wscaleOK = t.rcv.wscaleOK && o.HasWScale
 	if t.rcv.wscaleOK {
@@ -138,7 +137,7 @@ func (t *TCB) segmentSynchronized(now Time, seg *wire.Segment) {
 // would have it answered with one more ACK; Linux takes it.
 func (t *TCB) crossedSYN(seg *wire.Segment) bool {
 	return t.state == SynReceived && seg.Flags&(wire.SYN|wire.ACK|wire.RST) == wire.SYN|wire.ACK &&
-		seg.Seq == t.rcv.irs && t.rcv.nxt == t.rcv.irs.Add(1) && seg.Ack == t.snd.nxt
+		seg.Seq.Add(1) == t.rcv.nxt && seg.Ack == t.snd.nxt
 }
 
 // acceptable is the table of 3.4 (and 3.10.7.4, first check), but for one thing: a segment that begins before the

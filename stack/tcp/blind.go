@@ -8,7 +8,7 @@ import (
 
 // challenge throttles the ACKs that an attacker can provoke: RFC 5961 section 7.
 type challenge struct {
-	since int32 // milliseconds, modulo 2^32
+	since uint16 // tenths of a second, modulo 2^16
 	n     uint8
 }
 
@@ -20,8 +20,8 @@ const (
 
 // allow reports whether one more may be sent now.
 func (c *challenge) allow(now Time) bool {
-	at := int32(now / Time(ms))
-	if c.n == 0 || time.Duration(at-c.since)*ms >= challengePeriod || at < c.since {
+	at := uint16(now / Time(100*ms))
+	if c.n == 0 || time.Duration(at-c.since)*100*ms >= challengePeriod {
 		c.since, c.n = at, 0
 	}
 	if c.n >= challengeLimit {

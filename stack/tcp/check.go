@@ -19,7 +19,7 @@ func (t *TCB) broken() string {
 		return "SND.NXT is behind everything that was written"
 	case t.rcv.adv.Before(t.rcv.nxt) && t.state != SynSent:
 		return "the window's right edge is before RCV.NXT"
-	case t.dead() && (t.rtxAt != Never || t.delackAt != Never || t.finAt != Never):
+	case t.dead() && (t.rtxAt != Never || t.delackAt != Never):
 		return "a timer runs in a dead state"
 	case t.state.synchronized() && !t.dead() && t.snd.una != t.snd.nxt && t.rtxAt == Never:
 		return "something is in flight and no timer runs"

@@ -102,7 +102,7 @@ func (t *TCB) restartAfterIdle(now Time) {
 
 // newReno is RFC 5681's congestion control. Fast recovery is the engine's.
 type newReno struct {
-	acked int // octets acknowledged in congestion avoidance since cwnd last grew
+	acked int32 // octets acknowledged in congestion avoidance since cwnd last grew
 }
 
 // Name implements [Controller].
@@ -115,9 +115,9 @@ func (r *newReno) Ack(_ Time, w *Window, acked int, _ time.Duration) {
 		w.Cwnd += grow
 		acked -= grow
 	}
-	r.acked += acked
-	if r.acked >= w.Cwnd && acked > 0 {
-		r.acked -= w.Cwnd
+	r.acked += int32(acked)
+	if int(r.acked) >= w.Cwnd && acked > 0 {
+		r.acked -= int32(w.Cwnd)
 		w.Cwnd = min(w.Cwnd+w.SMSS, maxBuffer)
 	}
 }

@@ -23,7 +23,7 @@ func (t *TCB) ackData(now Time, seg *wire.Segment) {
 	case quick, unacked > int(t.rcv.segSize), t.outOfOrder() > 0:
 		t.ackNow = true
 	case t.delackAt == Never:
-		t.delackAt = now.Add(max(t.cfg.DelAckMin, min(t.rcv.ato, t.cfg.DelAckMax)))
+		t.delackAt = now.Add(max(t.cfg.DelAckMin, min(t.delay(), t.cfg.DelAckMax)))
 	}
 }
 
@@ -42,15 +42,18 @@ func (t *TCB) estimateMSS(seg *wire.Segment) {
 	}
 }
 
+func (t *TCB) delay() time.Duration     { return time.Duration(t.rcv.ato) * time.Microsecond }
+func (t *TCB) setDelay(d time.Duration) { t.rcv.ato = int32(d / time.Microsecond) }
+
 // adaptDelay tracks the gaps between arriving segments: Linux's tcp_event_data_recv.
 func (t *TCB) adaptDelay(now Time) {
 	gap := now.Sub(t.rcv.last)
-	floor := t.cfg.DelAckMin
+	floor, delay := t.cfg.DelAckMin, t.delay()
 	switch {
 	case gap <= floor/2:
-		t.rcv.ato = t.rcv.ato/2 + floor/2
-	case gap < t.rcv.ato:
-		t.rcv.ato = min(t.rcv.ato/2+gap, t.rtt.rto)
+		t.setDelay(delay/2 + floor/2)
+	case gap < delay:
+		t.setDelay(min(delay/2+gap, t.rtt.rto))
 	case gap > t.rtt.rto && t.stats.bytesReceived > 0:
 		t.quickMode() // the sender restarts: give it its clock
 	}
@@ -72,9 +75,9 @@ func (t *TCB) delayedAckTimeout() {
 	}
 	if t.rcv.replying {
 		t.rcv.replying = false // the user did not answer in time
-		t.rcv.ato = t.cfg.DelAckMin
+		t.setDelay(t.cfg.DelAckMin)
 	} else {
-		t.rcv.ato = min(2*t.rcv.ato, t.cfg.DelAckMax)
+		t.setDelay(min(2*t.delay(), t.cfg.DelAckMax))
 	}
 	t.ackNow = true
 }
@@ -90,7 +93,7 @@ func (t *TCB) acksSent(now Time, seg *wire.Segment) {
 	t.ackNow = false
 	t.delackAt = Never
 	t.rcv.ack = seg.Ack
-	if seg.Payload.Len() > 0 && now.Sub(t.rcv.last) < max(t.rcv.ato, time.Millisecond) && t.rcv.nxt != t.rcv.irs.Add(1) {
+	if seg.Payload.Len() > 0 && now.Sub(t.rcv.last) < max(t.delay(), time.Millisecond) && t.stats.bytesReceived > 0 {
 		t.rcv.replying = true
 	}
 }

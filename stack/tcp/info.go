@@ -5,7 +5,7 @@ import "time"
 // counters are what tcp_info and the shell's statistics want to know of one connection.
 type counters struct {
 	bytesAcked, bytesReceived uint64
-	bytesSent, bytesRetrans   uint64
+	bytesRetrans              uint64
 
 	segsIn, segsOut         uint32
 	dataSegsIn, dataSegsOut uint32
@@ -68,7 +68,8 @@ func (t *TCB) Info(now Time) Info {
 	s := &t.stats
 	i.TotalRetrans = s.retransSegs
 	i.BytesAcked, i.BytesReceived = s.bytesAcked, s.bytesReceived
-	i.BytesSent, i.BytesRetrans = s.bytesSent, s.bytesRetrans
+	i.BytesRetrans = s.bytesRetrans
+	i.BytesSent = s.bytesAcked + uint64(t.snd.buf.len()-t.Unsent()) + s.bytesRetrans
 	i.SegsIn, i.SegsOut, i.DataSegsIn, i.DataSegsOut = s.segsIn, s.segsOut, s.dataSegsIn, s.dataSegsOut
 	i.DSACKDups, i.RcvOOOPack = uint32(s.dsacks), s.outOfOrder
 	i.Timeouts, i.FastRecoveries, i.Undos = uint32(s.timeouts), uint32(s.fastRecoveries), uint32(s.undos)
@@ -82,7 +83,7 @@ func (t *TCB) Info(now Time) Info {
 func (t *TCB) infoTimes(now Time, i *Info) {
 	us := func(d time.Duration) uint32 { return uint32(d / time.Microsecond) }
 	since := func(at Time) uint32 { return uint32(now.Sub(at) / ms) }
-	i.RTO, i.ATO = us(t.rtt.timeout(t.cfg)), us(t.rcv.ato)
+	i.RTO, i.ATO = us(t.rtt.timeout(t.cfg)), uint32(t.rcv.ato)
 	i.RTT, i.RTTVar, i.MinRTT = us(t.rtt.srtt), us(t.rtt.rttvar), us(t.rtt.min)
 	i.LastDataSent, i.LastDataRecv, i.LastAckRecv = since(t.snd.last), since(t.rcv.last), since(t.heardAt)
 }

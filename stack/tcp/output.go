@@ -89,7 +89,7 @@ func (t *TCB) pollSYN(now Time, seg *wire.Segment) bool {
 		return false
 	}
 	t.snd.started = true
-	seg.Seq, seg.Flags = t.snd.iss, wire.SYN
+	seg.Seq, seg.Flags = t.snd.una, wire.SYN
 	o := &seg.Options
 	o.HasMSS, o.MSS = true, t.rcv.mss
 	o.SACKPermitted = t.rcv.sackOK
@@ -106,8 +106,8 @@ func (t *TCB) pollSYN(now Time, seg *wire.Segment) bool {
 		seg.Window = uint16(min(t.rcv.limit, 0xffff))
 		o.TSEcr = 0
 	}
-	if t.snd.nxt == t.snd.iss {
-		t.snd.nxt = t.snd.iss.Add(1)
+	if t.snd.nxt == t.snd.una {
+		t.snd.nxt = t.snd.una.Add(1)
 		t.snd.since = now
 		t.rtt.start(now, t.snd.nxt)
 	}
@@ -228,7 +228,6 @@ func (t *TCB) noteSent(now Time, seg *wire.Segment, n int) {
 	t.acksSent(now, seg)
 	if n > 0 {
 		t.snd.last = now
-		t.stats.bytesSent += uint64(n)
 		t.stats.dataSegsOut += segments(n, seg.GSOSize)
 	}
 	if seg.Len() > 0 {

@@ -1,14 +1,15 @@
 package tcp
 
 import (
+	"time"
+
 	"github.com/gotcp/gotcp/stack/wire"
 )
 
 // keepAlive is RFC 1122 4.2.3.6 (RFC 9293 3.8.4).
 type keepAlive struct {
-	last   Time // when the last probe left, where probes is not 0
-	probes uint8
-	now    bool // a probe is due
+	probes uint8 // unanswered
+	due    bool
 }
 
 // waitForWindow starts the timer of 3.8.6.1 where there is something to send, nothing is in flight whose ACK could open
@@ -107,13 +108,10 @@ func (t *TCB) probeAnswered(now Time, old int32) {
 // keepDeadline is when the next keep-alive probe, or the verdict, is due. Probes are sent only while nothing else is
 // under way (MUST-26).
 func (t *TCB) keepDeadline() Time {
-	if !t.user.keepAlive || !t.state.synchronized() || t.dead() || t.snd.una != t.snd.nxt || t.hasUnsent() || t.keep.now {
+	if !t.user.keepAlive || !t.state.synchronized() || t.dead() || t.snd.una != t.snd.nxt || t.hasUnsent() || t.keep.due {
 		return Never
 	}
-	if t.keep.probes == 0 {
-		return t.heardAt.Add(t.keepIdle())
-	}
-	return t.keep.last.Add(t.keepInterval())
+	return t.heardAt.Add(t.keepIdle() + time.Duration(t.keep.probes)*t.keepInterval())
 }
 
 // keepTimeout sends the next probe, or ends a connection whose peer has not answered enough of them. Linux, too, resets
@@ -128,20 +126,19 @@ func (t *TCB) keepTimeout(now Time) {
 		t.giveUp()
 		return
 	}
-	t.keep.now = true
+	t.keep.due = true
 }
 
 // pollKeepAlive makes a probe: an empty segment with a sequence number that was acknowledged already, which the peer
 // must answer (RFC 1122 4.2.3.6: SEG.SEQ = SND.NXT-1).
 func (t *TCB) pollKeepAlive(now Time, seg *wire.Segment) bool {
-	if !t.keep.now {
+	if !t.keep.due {
 		return false
 	}
-	t.keep.now = false
+	t.keep.due = false
 	if t.keep.probes < 255 {
 		t.keep.probes++
 	}
-	t.keep.last = now
 	t.begin(now, seg)
 	seg.Seq = t.snd.nxt.Add(-1)
 	t.noteSent(now, seg, 0)
@@ -150,7 +147,7 @@ func (t *TCB) pollKeepAlive(now Time, seg *wire.Segment) bool {
 
 // heard is told that the peer is alive.
 func (t *TCB) heard(now Time) {
-	t.heardAt, t.keep.probes, t.keep.now = now, 0, false
+	t.heardAt, t.keep = now, keepAlive{}
 	if t.snd.probing {
 		t.snd.retries = 0
 	}

@@ -156,7 +156,6 @@ func (t *TCB) recoveryACK(now Time, acked int) {
 			r.board = nil
 		}
 	}
-	r.highRxt = seq.Max(r.highRxt, t.snd.una)
 	r.lost = seq.Max(r.lost, t.snd.una)
 	switch r.mode {
 	case open:
@@ -249,7 +248,7 @@ func (t *TCB) saveUndo() {
 // a duplicate: nothing was lost, the network only reordered or delayed (RFC 2883 section 5, RFC 3708).
 func (t *TCB) undoByDSACK(now Time, dup seq.Span) {
 	r := &t.reco
-	if !r.undo || dup.Start.Before(r.undoMark) || r.undoRtx <= 0 {
+	if !r.undo || dup.Start.Before(r.undoMark) || dup.End.After(r.highRxt) || r.undoRtx <= 0 {
 		return
 	}
 	if r.undoRtx -= int32(dup.Len()); r.undoRtx > 0 {

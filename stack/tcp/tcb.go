@@ -2,7 +2,6 @@ package tcp
 
 import (
 	"syscall"
-	"time"
 
 	"github.com/gotcp/gotcp/stack/seq"
 	"github.com/gotcp/gotcp/stack/wire"
@@ -18,12 +17,12 @@ type TCB struct {
 	events     Events
 	userClosed bool // Close was called: nobody reads any more
 	rcvClosed  bool // CloseRead was called
-	passive    bool // opened by Accept
 	finRcvd    bool // the peer's FIN has been processed
 	ackNow     bool // a segment with ACK must leave at the next Poll
 	probeNow   bool // a zero-window probe is due
 	softErr    errno16
 	err        errno16 // what the next call of the user gets, once
+	keep       keepAlive
 
 	snd  sendState
 	rcv  recvState
@@ -31,14 +30,12 @@ type TCB struct {
 	rtt  rttState
 	cong congestion
 	reco recovery
-	keep keepAlive
-	chal challenge
 
 	heardAt  Time // when the peer was last heard
-	rtxAt    Time // retransmission or zero-window probe, whichever is being timed
+	rtxAt    Time // what is being timed: retransmission, zero-window probe, or FIN-WAIT-2
 	delackAt Time
-	finAt    Time // FIN-WAIT-2
 
+	chal  challenge
 	rst   pendingReset
 	stats counters
 }
@@ -49,7 +46,6 @@ type errno16 uint16
 // sendState is the Send Sequence Variables of RFC 9293 3.3.1 and what sending needs besides.
 type sendState struct {
 	una, nxt seq.Num // SND.UNA, SND.NXT; NXT never goes back
-	iss      seq.Num
 	base     seq.Num // of the first octet in buf
 	up       seq.Num // SND.UP, valid where urgent
 	wl1, wl2 seq.Num
@@ -82,7 +78,6 @@ type sendState struct {
 // recvState is the Receive Sequence Variables of RFC 9293 3.3.1 and what receiving needs besides.
 type recvState struct {
 	nxt seq.Num // RCV.NXT
-	irs seq.Num
 	adv seq.Num // the right edge of the window that was advertised: RCV.NXT+RCV.WND
 	up  seq.Num // RCV.UP, valid where urgent
 	ack seq.Num // Last.ACK.sent (RFC 7323 4.3)
@@ -96,11 +91,11 @@ type recvState struct {
 	wscaleOK bool
 	sackOK   bool
 	urgent   bool
-	quick    uint8         // ACKs that still go out at once
-	replying bool          // the user answers what arrives: its data carries the ACK ("ping-pong")
-	dsack    seq.Span      // what arrived twice, to be told once (RFC 2883)
-	ato      time.Duration // the delay of a delayed ACK
-	last     Time          // when data last arrived
+	quick    uint8    // ACKs that still go out at once
+	replying bool     // the user answers what arrives: its data carries the ACK ("ping-pong")
+	dsack    seq.Span // what arrived twice, to be told once (RFC 2883)
+	ato      int32    // the delay of a delayed ACK, microseconds
+	last     Time     // when data last arrived
 
 	buf store
 	ooo *reassembly // nil while everything arrives in order
@@ -115,8 +110,8 @@ type pendingReset struct {
 // open sets what active and passive opens share.
 func (t *TCB) open(now Time, p *Params) {
 	user := t.user
-	*t = TCB{cfg: p.Config, user: user, rtxAt: Never, delackAt: Never, finAt: Never}
-	t.snd.iss, t.snd.una, t.snd.nxt = p.ISS, p.ISS, p.ISS
+	*t = TCB{cfg: p.Config, user: user, rtxAt: Never, delackAt: Never}
+	t.snd.una, t.snd.nxt = p.ISS, p.ISS // ISS is SND.UNA until the SYN is acknowledged
 	t.snd.base = p.ISS.Add(1)
 	t.snd.small, t.snd.push = p.ISS, p.ISS
 	t.snd.limit = int32(min(p.SndBuf, maxBuffer))
@@ -131,7 +126,7 @@ func (t *TCB) open(now Time, p *Params) {
 	}
 	t.rcv.segSize = defaultMSS
 	t.quickMode()
-	t.rcv.ato = p.Config.DelAckMin
+	t.setDelay(p.Config.DelAckMin)
 	t.rcv.last = now
 	t.heardAt = now
 	t.ts.offset = p.TSOffset
@@ -157,16 +152,16 @@ func (t *TCB) Accept(now Time, p Params, h *HalfOpen) {
 	p.ISS, p.TSOffset = h.ISS, h.TSOffset
 	t.open(now, &p)
 	t.state = SynReceived
-	t.passive = true
 	t.snd.nxt = h.ISS.Add(1)
 	t.snd.started = true
 	t.snd.peerMSS = h.MSS
 	t.snd.wnd, t.snd.maxWnd = int32(h.Wnd), int32(h.Wnd)
 	t.snd.wl1, t.snd.wl2 = h.IRS, h.ISS
-	t.rcv.irs, t.rcv.nxt = h.IRS, h.IRS.Add(1)
+	t.rcv.nxt = h.IRS.Add(1)
 	t.rcv.ack, t.rcv.up = t.rcv.nxt, t.rcv.nxt
 	t.rcv.adv = t.rcv.nxt.Add(int(h.offered))
-	t.ts.on, t.ts.recent, t.ts.recentAt = h.TS, h.TSRecent, now
+	t.ts.on = h.TS
+	t.ts.set(now, h.TSRecent)
 	t.rcv.sackOK, t.rcv.wscaleOK = h.SACK, h.WScale
 	if t.rcv.wscaleOK {
 		t.snd.wscale, t.rcv.wscale = h.SndWScale, wscaleFor(p.Config)
@@ -199,7 +194,7 @@ func (t *TCB) Deadline() Time {
 	if t.state == 0 {
 		return Never
 	}
-	return min(t.rtxAt, t.delackAt, t.finAt, t.keepDeadline())
+	return min(t.rtxAt, t.delackAt, t.keepDeadline())
 }
 
 // Tick does what is due by now (3.10.8). A spurious call is harmless.
@@ -209,18 +204,17 @@ func (t *TCB) Tick(now Time) {
 	}
 	if now >= t.rtxAt {
 		t.rtxAt = Never
-		if t.snd.probing {
+		switch {
+		case t.state == FinWait2:
+			t.toClosed(0)
+		case t.snd.probing:
 			t.probeTimeout(now)
-		} else {
+		default:
 			t.retransmitTimeout(now)
 		}
 	}
 	if now >= t.delackAt {
 		t.delayedAckTimeout()
-	}
-	if now >= t.finAt {
-		t.finAt = Never
-		t.toClosed(0)
 	}
 	if now >= t.keepDeadline() {
 		t.keepTimeout(now)
@@ -266,7 +260,7 @@ func (t *TCB) toClosed(errno syscall.Errno) {
 
 // retire drops what a dead connection doesn't need and tells the user.
 func (t *TCB) retire() {
-	t.rtxAt, t.delackAt, t.finAt = Never, Never, Never
+	t.rtxAt, t.delackAt = Never, Never
 	t.ackNow = t.ackNow && t.state == TimeWaitState
 	t.probeNow = false
 	t.snd.urgent = false

@@ -11,7 +11,7 @@ type timestamps struct {
 	on       bool   // both ends sent the option in their SYN
 	offset   uint32 // of our clock, random per connection (5.4)
 	recent   uint32 // TS.Recent
-	recentAt Time   // when it was set
+	recentAt int32  // when it was set: the clock's seconds
 }
 
 // pawsIdle is how long TS.Recent stays valid on an idle connection: 24 days (RFC 7323 5.5).
@@ -26,7 +26,16 @@ func tsBefore(a, b uint32) bool { return int32(a-b) < 0 }
 // pawsReject is R1 of RFC 7323 5.3: a segment whose timestamp is older than TS.Recent is an old duplicate. A segment
 // without the option passes, although 3.2 would drop it: some middle boxes strip it, and Linux lets it pass, too.
 func (ts *timestamps) pawsReject(now Time, seg *wire.Segment) bool {
-	return ts.on && seg.Options.HasTS && tsBefore(seg.Options.TSVal, ts.recent) && now.Sub(ts.recentAt) < pawsIdle
+	return ts.on && seg.Options.HasTS && tsBefore(seg.Options.TSVal, ts.recent) && ts.age(now) < pawsIdle
+}
+
+// set makes tsval TS.Recent, and age is how old it is.
+func (ts *timestamps) set(now Time, tsval uint32) {
+	ts.recent, ts.recentAt = tsval, int32(now/Time(time.Second))
+}
+
+func (ts *timestamps) age(now Time) time.Duration {
+	return time.Duration(int32(now/Time(time.Second))-ts.recentAt) * time.Second
 }
 
 // updateRecent is R2 and R3 of RFC 7323 5.3 with 4.3 (2): only a segment that covers Last.ACK.sent may set TS.Recent.
@@ -34,8 +43,8 @@ func (t *TCB) updateRecent(now Time, seg *wire.Segment) {
 	if !t.ts.on || !seg.Options.HasTS || seg.Seq.After(t.rcv.ack) {
 		return
 	}
-	if !tsBefore(seg.Options.TSVal, t.ts.recent) || now.Sub(t.ts.recentAt) >= pawsIdle {
-		t.ts.recent, t.ts.recentAt = seg.Options.TSVal, now
+	if !tsBefore(seg.Options.TSVal, t.ts.recent) || t.ts.age(now) >= pawsIdle {
+		t.ts.set(now, seg.Options.TSVal)
 	}
 }
 

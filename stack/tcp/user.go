@@ -215,5 +215,5 @@ func (t *TCB) startFinTimeout(now Time) {
 		t.toClosed(0)
 		return
 	}
-	t.finAt = now.Add(d)
+	t.rtxAt = now.Add(d)
 }
