@@ -135,7 +135,7 @@ func TestExitStatus(t *testing.T) {
 
 func TestArgumentsAndOutput(t *testing.T) {
 	netns.Require(t)
-	out, err := command("tun", "-x", "two words").CombinedOutput()
+	out, err := command("tun", "-x", "two words").Output()
 	want := "has gotcp0, arguments [\"-x\" \"two words\"]\n"
 	if err != nil || !strings.HasSuffix(string(out), want) {
 		t.Errorf("%v, %q: want the child's output %q", err, out, want)
@@ -210,7 +210,7 @@ func TestNobodyWithoutTUN(t *testing.T) {
 	cmd := command("tun")
 	asNobody(t, cmd)
 	hideTUN(t, 0o600)
-	out, err := cmd.CombinedOutput()
+	out, err := cmd.Output()
 	if err == nil || !strings.HasPrefix(string(out), "forbidden false, no TUN true: ") {
 		t.Errorf("%v, %q: want ErrNoTUN", err, out)
 	}
@@ -226,7 +226,7 @@ func TestNobodyHasNetworkOfItsOwn(t *testing.T) {
 	cmd := command("tun")
 	asNobody(t, cmd)
 	hideTUN(t, 0o666)
-	out, err := cmd.CombinedOutput()
+	out, err := cmd.Output()
 	if err != nil || string(out) != "uid 0 has gotcp0, arguments []\n" {
 		t.Errorf("%v, %q: want an ordinary user to be root inside, and to have a TUN device", err, out)
 	}
@@ -242,7 +242,7 @@ func TestNobodyWhereNamespacesAreOff(t *testing.T) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWUSER, UidMappings: ids, GidMappings: ids, GidMappingsEnableSetgroups: true,
 	}
-	out, err := cmd.CombinedOutput()
+	out, err := cmd.Output()
 	if err == nil || !strings.HasPrefix(string(out), "forbidden true, no TUN false: ") ||
 		!strings.Contains(string(out), "sudo sysctl -w user.max_user_namespaces=") {
 		t.Errorf("%v, %q: want ErrForbidden, and the command that helps", err, out)

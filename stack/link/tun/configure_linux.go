@@ -41,11 +41,6 @@ func SetPeer(name string, peer netip.Addr) error {
 	return setAddr(name, "set peer", unix.SIOCSIFDSTADDR, peer)
 }
 
-// SetTxQueueLen sets how many packets may wait for the stack to read them.
-func SetTxQueueLen(name string, n int) error {
-	return setNumber(name, "set queue length", unix.SIOCSIFTXQLEN, n)
-}
-
 // SetUp sets an interface up.
 func SetUp(name string) error {
 	const op = "set up"
