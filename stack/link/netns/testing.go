@@ -28,7 +28,7 @@ func Require(t interface {
 	switch {
 	case errNotInside == nil:
 	case os.Getenv("CI") == "true":
-		t.Fatalf("this test needs a TUN device in a network namespace of its own, and in CI there must be one: %v", errNotInside)
+		t.Fatalf("this test needs a TUN device in a network namespace of its own, which CI must have: %v", errNotInside)
 	default:
 		t.Skipf("this test needs a TUN device in a network namespace of its own: %v", errNotInside)
 	}
