@@ -91,8 +91,8 @@ func mask(want, got *script.Packet) *script.Packet {
 	return &g
 }
 
-// join appends the segment after to p, where the two could have been sent as one: same headers, no gap, no end of a
-// burst or of the data in between. It reports whether it did.
+// join appends the segment after to p, where the two could have been sent as one: same headers, no gap, nothing that
+// ends the data in between. It reports whether it did. That the first one was pushed is forgotten.
 func (p *packet) join(after *packet) bool {
 	a, b := p.TCP, after.TCP
 	const ends = script.FIN | script.SYN | script.RST | script.URG
@@ -105,7 +105,7 @@ func (p *packet) join(after *packet) bool {
 		return false
 	}
 	t := *a
-	t.Flags |= b.Flags
+	t.Flags = b.Flags
 	t.Len += b.Len
 	p.TCP = &t
 	p.payload = append(slices.Clip(p.payload), after.payload...)

@@ -42,8 +42,8 @@ var sysctls = map[string]string{
 const (
 	// tolerance covers the kernel's clock ticks (4 ms at HZ=250) and a busy machine's scheduling.
 	tolerance = 20 * time.Millisecond
-	// coarse is the resolution of the kernel's timer wheel: a level's slots are an eighth of the time to the level's start.
-	coarse   = 8
+	// coarse covers its timer wheel: a timer may be late by an eighth of what it waits, and so may be what it waits for.
+	coarse   = 5
 	callTime = 300 * time.Millisecond
 	patience = 5 * time.Second
 )

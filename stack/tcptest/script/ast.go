@@ -40,6 +40,19 @@ func (s *Script) Line(n int) string {
 // Lines is the number of lines.
 func (s *Script) Lines() int { return len(s.lines) }
 
+// Length is how long the script lasts at least.
+func (s *Script) Length() time.Duration {
+	var at time.Duration
+	for _, e := range s.Events {
+		if !e.Time.Relative {
+			at = max(at, e.Time.From)
+		} else {
+			at += e.Time.From
+		}
+	}
+	return at
+}
+
 // Tag names one requirement of an RFC, such as 9293 MUST-10 or 5961 3.2.
 type Tag struct {
 	Pos
