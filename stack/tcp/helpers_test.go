@@ -1,8 +1,10 @@
 package tcp
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"syscall"
 	"testing"
@@ -57,14 +59,42 @@ type dut struct {
 	win     int    // the peer's window field
 }
 
-// pattern is octet i of each stream: no two places within 64 KiB look alike for long.
-func pattern(i int) byte { return byte(i*7 + i>>8*13 + i>>16) }
+// patternPeriod is a prime below 64 KiB, so that blocks and segments never repeat in step with it.
+const patternPeriod = 65521
+
+var patternTable = func() (b [patternPeriod]byte) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range b {
+		b[i] = byte(rng.Uint32())
+	}
+	return b
+}()
+
+// pattern is octet i of each stream.
+func pattern(i int) byte { return patternTable[(i%patternPeriod+patternPeriod)%patternPeriod] }
+
+// fillPattern writes the octets from the given one on into p.
+func fillPattern(p []byte, from int) {
+	for from = (from%patternPeriod + patternPeriod) % patternPeriod; len(p) > 0; from = 0 {
+		p = p[copy(p, patternTable[from:]):]
+	}
+}
+
+// isPattern reports whether p is the octets from the given one on.
+func isPattern(p []byte, from int) bool {
+	for from = (from%patternPeriod + patternPeriod) % patternPeriod; len(p) > 0; from = 0 {
+		n := min(len(p), patternPeriod-from)
+		if !bytes.Equal(p[:n], patternTable[from:from+n]) {
+			return false
+		}
+		p = p[n:]
+	}
+	return true
+}
 
 func patternBytes(from, n int) []byte {
 	b := make([]byte, n)
-	for i := range b {
-		b[i] = pattern(from + i)
-	}
+	fillPattern(b, from)
 	return b
 }
 
@@ -255,10 +285,8 @@ func (d *dut) note(s *wire.Segment) {
 	}
 	data := s.Payload.Bytes()
 	off := s.Seq.Minus(testISS) - 1
-	for i, c := range data {
-		if c != pattern(off+i) {
-			d.t.Fatalf("octet %d of %s is not what was written there", i, d.baseOut().format(s))
-		}
+	if !isPattern(data, off) {
+		d.t.Fatalf("the payload of %s is not what was written there", d.baseOut().format(s))
 	}
 	if d.s.max == 0 { // a device without offload: the stack cuts it
 		for _, c := range cut(s) {
@@ -349,10 +377,8 @@ func (d *dut) get(n int) {
 		if err != nil {
 			d.t.Fatalf("Read: %v, with %d octets to come", err, n)
 		}
-		for i, c := range p[:k] {
-			if c != pattern(d.read+i) {
-				d.t.Fatalf("octet %d of the stream was read wrongly", d.read+i)
-			}
+		if !isPattern(p[:k], d.read) {
+			d.t.Fatalf("something of the octets %d to %d was read wrongly", d.read, d.read+k)
 		}
 		d.read += k
 		n -= k

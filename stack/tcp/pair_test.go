@@ -41,6 +41,7 @@ type pair struct {
 	now  Time
 	ends [2]*end
 	way  []packet // sorted by time
+	buf  [1 << 16]byte
 
 	sent, lost int // packets
 }
@@ -77,8 +78,8 @@ func newPair(t testing.TB, seed uint64, net network) *pair {
 	return p
 }
 
-// pattern of one end's stream.
-func (e *end) octet(i int) byte { return pattern(i + e.i*31) }
+// offset is where one end's stream begins in the pattern: the two are different.
+func (e *end) offset() int { return e.i * 31 }
 
 // run drives everything until both ends are gone, and returns how long the users needed. It fails where that is more
 // than limit.
@@ -233,13 +234,11 @@ func (e *end) user() {
 	p := e.p
 	for e.written < e.total {
 		n := min(e.total-e.written, 1+p.rng.IntN(e.chunk))
-		b := make([]byte, n)
-		for i := range b {
-			b[i] = e.octet(e.written + i)
-		}
+		b := p.buf[:min(n, max(1, int(e.tcb.snd.limit)-e.tcb.Unacked()+1))] // some are too large
+		fillPattern(b, e.written+e.offset())
 		k, err := e.tcb.Write(p.now, b)
 		e.written += k
-		if err == syscall.EAGAIN || err == nil && k < n {
+		if err == syscall.EAGAIN || err == nil && k < len(b) {
 			break
 		}
 		if err != nil {
@@ -254,13 +253,9 @@ func (e *end) user() {
 	}
 	e.readAt = Never
 	for !e.eof {
-		b := make([]byte, 1+p.rng.IntN(e.chunk))
-		n, err := e.tcb.Read(p.now, b)
-		peer := p.ends[1-e.i]
-		for i, c := range b[:n] {
-			if c != peer.octet(e.read+i) {
-				p.t.Fatalf("end %d: octet %d of %d is wrong", e.i, e.read+i, peer.total)
-			}
+		n, err := e.tcb.Read(p.now, p.buf[:1+p.rng.IntN(e.chunk)])
+		if peer := p.ends[1-e.i]; !isPattern(p.buf[:n], e.read+peer.offset()) {
+			p.t.Fatalf("end %d: something of the octets %d to %d of %d is wrong", e.i, e.read, e.read+n, peer.total)
 		}
 		e.read += n
 		switch {
