@@ -47,8 +47,6 @@ type stream struct {
 	writing bool // a writer has his turn
 	turning bool // the writer whose turn it is waits
 	watched int8 // how many wait for what has been sent or acknowledged
-	rtold   bool // the token in the queues' channel is for a reader, or acceptor
-	wtold   bool // it is for a writer, or connector
 
 	key flowKey
 	tcb tcp.TCB
@@ -63,8 +61,7 @@ type connTimer struct {
 // newStreamOn makes a stream socket.
 func newStreamOn(s *Stack) *stream {
 	s.tcp.open.Add(1)
-	q := makeWaitq()
-	return &stream{s: s, rq: q, wq: q}
+	return &stream{s: s, rq: makeWaitq(), wq: makeWaitq()}
 }
 
 // input takes in a segment for the connection, and reports whether it is still one that the table has.

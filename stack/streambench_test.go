@@ -12,9 +12,9 @@ import (
 	"github.com/gotcp/gotcp/stack/link"
 )
 
-// maxStream is what a stream socket may take, its connection included: with its channel (112 octets), its place in the
-// table of connections and in that of ports (about 50) and the net facade's part (32), less than a kibibyte.
-const maxStream = 768
+// maxStream is what a stream socket may take, its connection included: with its two channels (112 octets each), its place
+// in the tables of connections and of ports (about 100) and the net facade's part (32), less than a kibibyte.
+const maxStream = 640
 
 func TestStreamIsSmall(t *testing.T) {
 	if n := unsafe.Sizeof(stream{}); n > maxStream {

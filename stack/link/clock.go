@@ -26,3 +26,6 @@ func (WallClock) Now() time.Time { return time.Now() }
 
 // AfterFunc is time.AfterFunc.
 func (WallClock) AfterFunc(d time.Duration, f func()) Timer { return time.AfterFunc(d, f) }
+
+// Since is the time since t. It reads one clock of the system, where Now reads two.
+func (WallClock) Since(t time.Time) time.Duration { return time.Since(t) }

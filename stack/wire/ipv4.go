@@ -55,7 +55,7 @@ func ParseIPv4(b []byte) (IPv4, error) {
 	if c.Fold() != 0 {
 		return nil, ErrHeaderChecksum
 	}
-	return IPv4(b[:total:total]), nil
+	return IPv4(b[:total]), nil // its capacity stays b's: the text's place in a buffer that may be adopted shows by it
 }
 
 // HeaderLen is the header's length in octets, options included.

@@ -18,8 +18,9 @@ func TestParseIPv4(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(ip) != 0x73 || cap(ip) != 0x73 {
-		t.Errorf("the view has %d octets and room for %d, want the total length, 115", len(ip), cap(ip))
+	if len(ip) != 0x73 || cap(ip) != cap(b) {
+		t.Errorf("the view has %d octets and a capacity of %d, want the total length, 115, and the packet's, %d", len(ip),
+			cap(ip), cap(b))
 	}
 	if ip.HeaderLen() != 20 || ip.TotalLen() != 115 || len(ip.Options()) != 0 {
 		t.Errorf("header %d, total %d, options %x", ip.HeaderLen(), ip.TotalLen(), ip.Options())
