@@ -124,7 +124,7 @@ func openTUN(s Spec) (*Net, error) {
 	}
 	if was.IsValid() && !s.Peer.IsValid() {
 		peer = was.Addr()
-	} else if err := configure(dev.Name(), netip.PrefixFrom(peer, addr.Bits()), cmp.Or(s.MTU, dev.MTU())); err != nil {
+	} else if err := tun.Configure(dev.Name(), netip.PrefixFrom(peer, addr.Bits()), cmp.Or(s.MTU, dev.MTU())); err != nil {
 		return nil, noDevice(errors.Join(err, dev.Close()))
 	}
 	return s.attach(dev, addr, peer)
