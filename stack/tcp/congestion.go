@@ -66,10 +66,13 @@ func (t *TCB) startCongestion() {
 	}
 }
 
-// setSMSS follows a change of the segment size. cwnd keeps its size in segments, as RFC 5681 4 and Linux have it.
+// setSMSS follows a change of the segment size. A cwnd of so many smaller segments is as many segments, as with Linux.
 func (c *congestion) setSMSS(smss int) {
-	if c.SMSS != 0 && c.Cwnd != 0 && smss < c.SMSS {
-		c.Cwnd = max(c.Cwnd/c.SMSS, 1) * smss
+	if c.SMSS != 0 && c.Cwnd != 0 {
+		if smss < c.SMSS {
+			c.Cwnd = c.Cwnd / c.SMSS * smss
+		}
+		c.Cwnd = max(c.Cwnd, smss) // never below the loss window, LW
 	}
 	c.SMSS = smss
 }

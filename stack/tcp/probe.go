@@ -96,6 +96,7 @@ func (t *TCB) probeAnswered(now Time, old int32) {
 	case t.snd.una == t.snd.nxt:
 	case t.snd.nxt == t.snd.una.Add(1):
 		t.snd.nxt = t.snd.una // the probe's octet: as if it had not been sent
+		t.reco.release()      // nor reported, without being acknowledged
 	default:
 		t.markAllLost(lossRecovery)
 		t.reco.urgent = true
