@@ -207,3 +207,14 @@ func TestSmallerMSSKeepsSegments(t *testing.T) {
 		}
 	}
 }
+
+// TestLargerMSSKeepsOneSegment: cwnd is never below one segment, also when segments become larger.
+func TestLargerMSSKeepsOneSegment(t *testing.T) {
+	d := start(t, setup{user: UserOptions{MaxSeg: 300}})
+	d.write(5000)
+	d.elapse(d.due()) // the loss window: one segment of 300
+	d.call(func(t *TCB) { t.SetOptions(d.now, UserOptions{}) })
+	if w := d.tcb.cong.Window; w.Cwnd < w.SMSS {
+		t.Errorf("cwnd %d, SMSS %d", w.Cwnd, w.SMSS)
+	}
+}

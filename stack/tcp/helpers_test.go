@@ -70,10 +70,7 @@ var patternTable = func() (b [patternPeriod]byte) {
 	return b
 }()
 
-// pattern is octet i of each stream.
-func pattern(i int) byte { return patternTable[(i%patternPeriod+patternPeriod)%patternPeriod] }
-
-// fillPattern writes the octets from the given one on into p.
+// fillPattern writes the octets of a stream from the given one on into p.
 func fillPattern(p []byte, from int) {
 	for from = (from%patternPeriod + patternPeriod) % patternPeriod; len(p) > 0; from = 0 {
 		p = p[copy(p, patternTable[from:]):]
@@ -192,10 +189,6 @@ func (d *dut) synOptions() string {
 		o += " ws " + seq.Num(d.s.ws).String()
 	}
 	return o
-}
-
-func (d *dut) baseIn() base {
-	return base{seq: testIRS, ack: testISS, ts: peerTS, ecr: testTS, shift: uint8(d.s.ws)}
 }
 
 func (d *dut) baseOut() base {

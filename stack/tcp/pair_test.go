@@ -23,6 +23,7 @@ type network struct {
 	mtu     int // of the path; larger packets draw "packet too big". 0: no limit
 	whole   bool
 	blocked func(from int, s *wire.Segment) bool // drops what it says
+	fate    func(from int) (copies int, late time.Duration)
 }
 
 // packet is a segment under way to an end, or an ICMP message about one.
@@ -339,12 +340,18 @@ func (p *pair) transmit(from int, s wire.Segment) {
 	if p.rng.Float64() < n.dup {
 		copies++
 	}
+	d := n.delay
+	if n.fate != nil {
+		var late time.Duration
+		copies, late = n.fate(from)
+		d += late
+	}
 	for range copies {
-		d := n.delay
+		jitter := time.Duration(0)
 		if n.jitter > 0 {
-			d += time.Duration(p.rng.Int64N(int64(n.jitter)))
+			jitter = time.Duration(p.rng.Int64N(int64(n.jitter)))
 		}
-		p.arrange(packet{at: at.Add(d), to: 1 - from, seg: clone(&s, 0, s.Payload.Len())})
+		p.arrange(packet{at: at.Add(d + jitter), to: 1 - from, seg: clone(&s, 0, s.Payload.Len())})
 	}
 }
 

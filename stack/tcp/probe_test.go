@@ -318,3 +318,14 @@ func TestR2(t *testing.T) {
 		t.Errorf("an orphan's data is sent again %d times, want 8", n)
 	}
 }
+
+// TestProbeReported: a peer that reports the probe's octet by SACK, without acknowledging it, confuses nothing when its
+// window opens.
+func TestProbeReported(t *testing.T) {
+	d := closed(t, setup{sack: true})
+	d.elapse(d.due())
+	d.in("A 1 ack 1001 win 0 sack 1001:1002")
+	d.skip()
+	d.in("A 1 ack 1001 win 5000")
+	d.out("A 1001:2001", "A 2001:3001", "A 3001:4001", "PA 4001:5001")
+}

@@ -387,3 +387,16 @@ func TestUndo(t *testing.T) {
 		t.Errorf("Undos %d, DSACKDups %d; want 1, 1", in.Undos, in.DSACKDups)
 	}
 }
+
+// TestNoUndoByForeignDuplicate: a duplicate that the network made of another segment takes no real loss back.
+func TestNoUndoByForeignDuplicate(t *testing.T) {
+	d := flying(t, setup{sack: true})
+	d.in("A 1 ack 1 sack 1001:4001") // the first is sent again
+	d.in("A 1 ack 10001")            // it had been lost
+	d.skip()
+	d.in("A 1")
+	d.in("A 1 sack 10001:11001") // never sent again, but it arrived twice
+	if in := d.tcb.Info(d.now); in.Undos != 0 {
+		t.Error("taken back")
+	}
+}

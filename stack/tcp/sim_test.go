@@ -14,7 +14,12 @@ func TestSimulation(t *testing.T) {
 	if testing.Short() {
 		seeds = 60
 	}
+	// These once found what the others didn't: round trips measured from a lost ACK's segment on, among others.
+	hard := []uint64{929, 2035, 2112, 5065, 8809, 10915, 11999, 14469, 15997, 16949, 17440, 18803}
 	for seed := range seeds {
+		hard = append(hard, seed)
+	}
+	for _, seed := range hard {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { simulate(t, seed) })
 	}
 }

@@ -258,7 +258,7 @@ func TestWalkFlags(t *testing.T) {
 		for _, v := range variants[2:4] {
 			for flags := range 64 {
 				for _, at := range []string{"-1", "0", "1", "100:102", "101", "101:102", "102", "2000:2001", "2000:2002", "2001", "5000"} {
-					for _, ack := range []int{-70000, 0, 1, 101, 102, 201, 202, 1 << 20} {
+					for _, ack := range []int{-70000, 1, 101, 102, 202} {
 						s := v.s
 						s.rcv = 2000
 						d := newDUT(t, s)
