@@ -8,6 +8,7 @@ import (
 // TestNagle: a small segment waits while another small one is unacknowledged (RFC 896, with Minshall's refinement).
 //
 // RFC 9293 SHLD-7
+// RFC 9293 MAY-16: what was not pushed is aggregated.
 func TestNagle(t *testing.T) {
 	d := start(t, setup{})
 	d.write(10)

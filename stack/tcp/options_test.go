@@ -7,7 +7,7 @@ import (
 
 // TestSYNOptions: what we offer by default, and what Config leaves out.
 //
-// RFC 9293 MUST-14, RFC 9293 SHLD-5: the MSS is announced.
+// RFC 9293 MUST-14, RFC 9293 SHLD-5, RFC 9293 MAY-3: the MSS is announced, always.
 // RFC 9293 MUST-67: by what we can receive.
 func TestSYNOptions(t *testing.T) {
 	for _, c := range []struct {
