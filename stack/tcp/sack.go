@@ -124,7 +124,7 @@ func (t *TCB) segmentSACK(now Time, seg *wire.Segment) (info sackInfo) {
 	una := seq.Max(t.snd.una, seg.Ack)
 	for _, b := range blocks {
 		// RFC 2018 section 5.1 leaves checks to us: a block outside of what is in flight is a mistake or an attack.
-		if b.Empty() || b.Start.Before(una) || b.End.After(t.snd.nxt) {
+		if !believable(b, una, t.snd.nxt) {
 			continue
 		}
 		if t.reco.board == nil {
@@ -133,6 +133,12 @@ func (t *TCB) segmentSACK(now Time, seg *wire.Segment) (info sackInfo) {
 		info.newly += t.reco.board.mark(b)
 	}
 	return info
+}
+
+// believable reports whether b is a piece of [una, nxt], by distances from una: on a circle, two ends may each compare well
+// and yet be far apart.
+func believable(b seq.Span, una, nxt seq.Num) bool {
+	return b.Start-una < b.End-una && b.End-una <= nxt-una
 }
 
 // isDSACK is RFC 2883 section 4: the first block lies below the cumulative ACK, or inside the second.
@@ -144,5 +150,5 @@ func (t *TCB) isDSACK(ack seq.Num, blocks []seq.Span) bool {
 	if first.Start.Before(ack) && first.End.AtOrBefore(ack) {
 		return true
 	}
-	return len(blocks) > 1 && blocks[1].Contains(first) && first != blocks[1]
+	return len(blocks) > 1 && believable(blocks[1], t.snd.una, t.snd.nxt) && blocks[1].Contains(first) && first != blocks[1]
 }
