@@ -162,6 +162,10 @@ func TestSACKBlocksBelieved(t *testing.T) {
 		{"A 1 ack 1 sack 2001:2001", 0, "empty"},
 		{"A 1 ack 1 sack 0:2001", 0, "begins before SND.UNA"},
 		{"A 1 ack 2001 sack 1001:3001", 0, "begins before the very ACK"},
+		{"A 1 ack 1 sack 2022181114:-2056473236", 0, "around the far side of the circle"},
+		{"A 1 ack 1 sack 2000000000:-2000000000", 0, "as above"},
+		{"A 1 ack 1 sack 3001:-2147483640", 0, "from here to there"},
+		{"A 1 ack 1 sack -2147483640:3001", 0, "from there to here"},
 		{"A 1 ack 1 sack 1:1001", 1000, "the first octets in flight: odd, but not below SEG.ACK"},
 	} {
 		d := start(t, setup{sack: true})
