@@ -54,7 +54,9 @@ func pseudo(src, dst netip.Addr, proto byte, length int) uint32 {
 
 // encode makes the packet's octets.
 func (p *packet) encode() []byte {
-	b := make([]byte, ipHeader, 128)
+	head := ipHeader + len(p.IP.Options)
+	b := make([]byte, head, 128)
+	copy(b[ipHeader:], p.IP.Options)
 	switch {
 	case p.TCP != nil:
 		b = p.encodeTCP(b)
@@ -63,14 +65,17 @@ func (p *packet) encode() []byte {
 	case p.ICMP != nil:
 		b = p.encodeICMP(b)
 	}
-	p.encodeIP(b, len(b))
+	p.encodeIP(b[:head], len(b))
 	return b
 }
 
-// encodeIP fills in the header at the start of b.
+// encodeIP fills in the header, which is b.
 func (p *packet) encodeIP(b []byte, total int) {
-	b[0] = 0x45
-	b[1] = p.IP.TOS&^3 | p.IP.ECN
+	b[0] = 0x40 | byte(len(b)/4)
+	b[1] = p.IP.TOS
+	if p.IP.HasECN {
+		b[1] = b[1]&^3 | p.IP.ECN
+	}
 	binary.BigEndian.PutUint16(b[2:], uint16(total))
 	if !p.IP.HasDF || p.IP.DF {
 		b[6] = 0x40
@@ -84,7 +89,7 @@ func (p *packet) encodeIP(b []byte, total int) {
 	copy(b[12:], s[:])
 	copy(b[16:], d[:])
 	binary.BigEndian.PutUint16(b[10:], 0)
-	binary.BigEndian.PutUint16(b[10:], ^uint16(checksum(0, b[:ipHeader])))
+	binary.BigEndian.PutUint16(b[10:], ^uint16(checksum(0, b)))
 }
 
 func (p *packet) proto() byte {
@@ -189,7 +194,7 @@ func (p *packet) encodeICMP(b []byte) []byte {
 		quoted.TCP = m.Quote
 		h = append(h, make([]byte, ipHeader)...)
 		h = append(h, tcpFixed(m.Quote, p.quoteSrc.Port(), p.quoteDst.Port())[:8]...)
-		quoted.encodeIP(h[8:], ipHeader+tcpHeader+m.Quote.Len)
+		quoted.encodeIP(h[8:8+ipHeader], ipHeader+tcpHeader+m.Quote.Len)
 	case m.QuoteUDP != nil:
 		quoted.UDP, quoted.payload = m.QuoteUDP, make([]byte, m.QuoteUDP.Len)
 		h = append(h, quoted.encode()[:ipHeader+udpHeader]...)

@@ -62,6 +62,12 @@ func (r *runner) inject(e *script.Event) error {
 		Packet: script.Packet{In: true, IP: pk.IP, UDP: pk.UDP, ICMP: pk.ICMP},
 		src:    netip.AddrPortFrom(RemoteAddr, f.remote), dst: netip.AddrPortFrom(LocalAddr, f.local),
 	}
+	if a := pk.IP.Src; a.IsValid() {
+		p.src = netip.AddrPortFrom(a, p.src.Port())
+	}
+	if a := pk.IP.Dst; a.IsValid() {
+		p.dst = netip.AddrPortFrom(a, p.dst.Port())
+	}
 	switch {
 	case pk.TCP != nil:
 		f.injected(pk.TCP)

@@ -2,6 +2,7 @@ package script
 
 import (
 	"fmt"
+	"net/netip"
 	"syscall"
 	"time"
 )
@@ -123,6 +124,9 @@ type IP struct {
 	BadSum     bool   // in: the transport checksum is wrong
 	RemotePort uint16 // 0: the script's own connection
 	LocalPort  uint16 // 0: likewise
+	// In only: other addresses than usual (the zero Addr: the usual one), and options of the IP header.
+	Src, Dst netip.Addr
+	Options  []byte
 }
 
 // Flags are TCP's control bits in the header's order: FIN is bit 0, CWR is bit 7.

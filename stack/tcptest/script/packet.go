@@ -3,6 +3,7 @@ package script
 import (
 	"encoding/hex"
 	"math"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -53,13 +54,42 @@ func (p *parser) ipField(pk *Packet) {
 		ip.HasDF, ip.DF = true, name == "df"
 	case name == "badsum" && pk.In:
 		ip.BadSum = true
+	case (name == "src" || name == "dst" || name == "ipopt") && pk.In:
+		p.ipString(ip, name)
 	case name == "port":
 		ip.RemotePort = uint16(p.integer("the remote port", math.MaxUint16))
 	case name == "local":
 		ip.LocalPort = uint16(p.integer("the local port", math.MaxUint16))
 	default:
-		p.fail(at, "unknown IP field %q, expected noecn, ect0, ect1, ce, tos N, ttl N, df, nodf, badsum (in only), "+
-			"port N or local N", name)
+		p.fail(at, "unknown IP field %q, expected noecn, ect0, ect1, ce, tos N, ttl N, df, nodf, port N, local N, "+
+			"or of a packet in badsum, src, dst, ipopt", name)
+	}
+}
+
+// ipString parses the fields that have a string.
+func (p *parser) ipString(ip *IP, name string) {
+	at := p.tok.pos
+	if p.tok.kind != tString {
+		p.expected("a string")
+	}
+	text := p.tok.text
+	p.advance()
+	if name == "ipopt" {
+		b, err := hex.DecodeString(text)
+		if err != nil || len(b) == 0 || len(b) > 40 || len(b)%4 != 0 {
+			p.fail(at, "bad IP options %q, expected hexadecimal digits of 4 to 40 octets, a multiple of 4", text)
+		}
+		ip.Options = b
+		return
+	}
+	a, err := netip.ParseAddr(text)
+	if err != nil || !a.Is4() {
+		p.fail(at, "bad address %q, expected one of IPv4", text)
+	}
+	if name == "src" {
+		ip.Src = a
+	} else {
+		ip.Dst = a
 	}
 }
 

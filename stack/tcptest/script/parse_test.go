@@ -29,6 +29,7 @@ const sample = `// A sample.
 +.1~+.2 > P.U 1:1001(1000) ack 1 win 257 urg 3 <nop,nop,TS val ... ecr 100>
 * > . 1:1(0) ack 1 <nop,nop,sack 1001:2001 3001:4001,eol>
 +0 < icmp unreachable frag_needed mtu 1400 [1:1001(1000)]
++0 < [src "224.0.0.1", dst "192.0.2.255", ipopt "01010101", nodf] S 0:0(0)
 +0 < (ttl 3) - 5:5(0) <raw "fd04abcd">
 +0 read(4, ..., 1000) = -1 EAGAIN (Resource temporarily unavailable)
 +0 write(4, "a\n\"b", 4) = 4 /* said
@@ -111,8 +112,9 @@ func TestPackets(t *testing.T) {
 		6:  "> PU. 1:1001(1000) ack 1 win 257 urg 3 <nop,nop,TS val ... ecr 100>",
 		7:  "> . 1:1(0) ack 1 <nop,nop,sack 1001:2001 3001:4001,eol>",
 		8:  "< icmp unreachable frag_needed mtu 1400 [. 1:1001(1000)]",
-		9:  `< [ttl 3] - 5:5(0) <raw "fd04abcd">`,
-		10: "",
+		9:  `< [nodf, src "224.0.0.1", dst "192.0.2.255", ipopt "01010101"] S 0:0(0)`,
+		10: `< [ttl 3] - 5:5(0) <raw "fd04abcd">`,
+		11: "",
 	} {
 		got := ""
 		if pk := s.Events[i].Packet; pk != nil {
@@ -126,8 +128,8 @@ func TestPackets(t *testing.T) {
 
 func TestCalls(t *testing.T) {
 	s := mustParse(t, sample)
-	socket, bind, read, write := s.Events[0].Call, s.Events[1].Call, s.Events[10].Call, s.Events[11].Call
-	linger, poll := s.Events[12].Call, s.Events[13].Call
+	socket, bind, read, write := s.Events[0].Call, s.Events[1].Call, s.Events[11].Call, s.Events[12].Call
+	linger, poll := s.Events[13].Call, s.Events[14].Call
 	if socket.Name != "socket" || socket.Args[0].Kind != Any || socket.Args[1].Int != 1 || socket.Result.Value != 3 {
 		t.Errorf("socket is %+v", socket)
 	}
@@ -152,7 +154,7 @@ func TestCalls(t *testing.T) {
 
 func TestAsserts(t *testing.T) {
 	s := mustParse(t, sample)
-	a := s.Events[14].Assert
+	a := s.Events[15].Assert
 	if len(a.Checks) != 3 {
 		t.Fatalf("%d checks, want 3", len(a.Checks))
 	}
@@ -163,7 +165,7 @@ func TestAsserts(t *testing.T) {
 			t.Errorf("check %d (%s) fails for %v", i, c.Text, info)
 		}
 	}
-	if want := (Pos{24, 1}); a.Checks[0].Pos != want {
+	if want := (Pos{25, 1}); a.Checks[0].Pos != want {
 		t.Errorf("first check is at %v, want %v", a.Checks[0].Pos, want)
 	}
 	if got, want := a.Checks[0].Values(vars), "tcpi_snd_cwnd = 10"; got != want {
@@ -173,7 +175,7 @@ func TestAsserts(t *testing.T) {
 	if a.Checks[1].Cond.Eval(vars) != 0 {
 		t.Errorf("%s holds for 201", a.Checks[1].Text)
 	}
-	if got := s.Events[15].Shell; len(got) != 1 || got[0].Name != "tcp_fin_timeout" || got[0].Value != "3" {
+	if got := s.Events[16].Shell; len(got) != 1 || got[0].Name != "tcp_fin_timeout" || got[0].Value != "3" {
 		t.Errorf("shell command is %+v", got)
 	}
 }
@@ -227,6 +229,9 @@ func TestErrors(t *testing.T) {
 		{"+0 < icmp unreachable foo", `1:23: unknown ICMP code "foo"`},
 		{"+0 < icmp foo", `1:11: unknown ICMP type "foo"`},
 		{"+0 > [badsum] . 1:1(0) ack 1", `1:7: unknown IP field "badsum"`},
+		{"+0 < [src 5] S 0:0(0)", `1:11: unexpected "5", expected a string`},
+		{"+0 < [src \"::1\"] S 0:0(0)", `1:11: bad address "::1", expected one of IPv4`},
+		{"+0 < [ipopt \"010101\"] S 0:0(0)", `1:13: bad IP options "010101"`},
 		{"+0 fork() = 3", `1:4: unknown system call "fork"`},
 		{"+0 close(1, 2) = 0", `1:4: close has 2 arguments, expected 1`},
 		{"+0 close(\"a\") = 0", `1:10: close does not take this here, expected an integer`},

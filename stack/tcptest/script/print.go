@@ -48,6 +48,9 @@ func (ip *IP) fields() []string {
 	add(ip.HasDF && ip.DF, "df")
 	add(ip.HasDF && !ip.DF, "nodf")
 	add(ip.BadSum, "badsum")
+	add(ip.Src.IsValid(), "src %q", ip.Src)
+	add(ip.Dst.IsValid(), "dst %q", ip.Dst)
+	add(ip.Options != nil, "ipopt %q", hex.EncodeToString(ip.Options))
 	return f
 }
 
