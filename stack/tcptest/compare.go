@@ -96,7 +96,8 @@ func mask(want, got *script.Packet) *script.Packet {
 func (p *packet) join(after *packet) bool {
 	a, b := p.TCP, after.TCP
 	const ends = script.FIN | script.SYN | script.RST | script.URG
-	if a == nil || b == nil || p.src != after.src || p.dst != after.dst || a.Flags&ends != 0 || b.Flags&(ends&^script.FIN) != 0 ||
+	if a == nil || b == nil || p.src != after.src || p.dst != after.dst ||
+		a.Flags&ends != 0 || b.Flags&(ends&^script.FIN) != 0 ||
 		a.End() != b.Seq || a.Ack != b.Ack || a.Win != b.Win || a.Len == 0 || b.Len == 0 {
 		return false
 	}

@@ -10,9 +10,9 @@
 //
 // The notation is in package script and, with examples and all settings, in testdata/README.md. What the runner does:
 //
-// Numbers. The script's end has its sequence number 0 at [Config].RemoteISN on the wire, which by default makes them wrap
-// after 255 octets. The host's numbers are learnt from its SYN. A new SYN of the host may have new ones only after a
-// connect, or after a SYN that the script sent with a sequence number of its own.
+// Numbers. The script's end has its sequence number 0 at [Config].RemoteISN on the wire, which by default makes them
+// wrap after 255 octets. The host's numbers are learnt from its SYN. A new SYN of the host may have new ones only after
+// a connect, or after a SYN that the script sent with a sequence number of its own.
 //
 // Timestamps. A value that the host sends has in the script any number; where the script later echoes that number,
 // the host is given the value back that it had sent there. With the setting tstick the numbers are ticks, and checked.

@@ -69,7 +69,8 @@ func (g gotcp) Run(t *testing.T, cfg *Config, sent func(Sent), f func(Host) erro
 		m := newManualTime()
 		defer m.close()
 		sc.Clock = m.Clock
-		return runGotcp(cfg, sc, &gotcpHost{passing: m, gotcpSockets: &gotcpSockets{park: m.park}}, sent, f)
+		h := &gotcpHost{passing: m, gotcpSockets: &gotcpSockets{park: m.park, after: m.AfterFunc}}
+		return runGotcp(cfg, sc, h, sent, f)
 	}
 	synctest.Test(t, func(*testing.T) {
 		h := &gotcpHost{passing: NewWallTime(synctest.Wait), gotcpSockets: &gotcpSockets{}}
@@ -163,6 +164,8 @@ var tunables = map[string]func(c *stack.Config, n []int){
 	"tcp_max_syn_backlog":  func(c *stack.Config, n []int) { c.MaxHalfOpen = n[0] },
 	"tcp_max_tw_buckets":   func(c *stack.Config, n []int) { c.MaxTimeWait = n[0] },
 	"ip_default_ttl":       func(c *stack.Config, n []int) { c.TTL = n[0] },
-	"tcp_rmem":             func(c *stack.Config, n []int) { c.RcvBuf, c.TCP.RcvBufMax = n[min(1, len(n)-1)], n[len(n)-1] },
 	"tcp_wmem":             func(c *stack.Config, n []int) { c.SndBuf = n[min(1, len(n)-1)] },
+	"tcp_rmem": func(c *stack.Config, n []int) {
+		c.RcvBuf, c.TCP.RcvBufMax = n[min(1, len(n)-1)], n[len(n)-1]
+	},
 }

@@ -17,8 +17,10 @@ import (
 // gotcpSockets makes system calls of a stack's sockets.
 type gotcpSockets struct {
 	stack *stack.Stack
-	// park, where it is set, stands for blocking: calls that block are tried again when it returns.
-	park func()
+	// park, where it is set, stands for blocking: calls that block are tried again when it returns. after is then the
+	// clock's AfterFunc.
+	park  func()
+	after func(time.Duration, func()) stack.Timer
 
 	mu    sync.Mutex // guards what follows
 	socks map[int]*sock
@@ -230,11 +232,20 @@ func (g *gotcpSockets) Poll(fds []PollFD, timeout time.Duration) (int, error) {
 		if n > 0 || tries == 0 {
 			return n, nil
 		}
-		if g.park != nil {
-			g.park()
-		} else {
-			time.Sleep(time.Millisecond)
-		}
+		g.nap()
+	}
+}
+
+// nap passes a millisecond.
+func (g *gotcpSockets) nap() {
+	if g.park == nil {
+		time.Sleep(time.Millisecond)
+		return
+	}
+	over := false
+	g.after(time.Millisecond, func() { over = true })
+	for !over {
+		g.park()
 	}
 }
 

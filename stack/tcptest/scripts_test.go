@@ -20,12 +20,16 @@ import (
 
 var oracleFlag = flag.String("oracle", "quick", `which scripts run on Linux's TCP, too: "quick", "all" or "off"`)
 
-// TestMain gives the scripts that run on Linux a place where they may make network namespaces, and lets more of them run
-// at a time than there are processors: they sleep nearly always.
+// TestMain gives the scripts that run on Linux a place where they may make network namespaces, and lets more of them
+// run at a time than there are processors: they sleep nearly always.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if n := max(16, runtime.GOMAXPROCS(0)); flag.Lookup("test.parallel").Value.String() == fmt.Sprint(runtime.GOMAXPROCS(0)) {
-		flag.Set("test.parallel", fmt.Sprint(n))
+	processors := fmt.Sprint(runtime.GOMAXPROCS(0))
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == processors {
+		_ = parallel.Value.Set("16")
+	}
+	if flag.Lookup("test.fuzz").Value.String() != "" { // whose workers must be the process that was started
+		os.Exit(m.Run())
 	}
 	os.Exit(oracle.Reexec(m.Run))
 }

@@ -94,11 +94,11 @@ func configure(local, remote netip.Addr, mtu int) error {
 		return err
 	}
 	defer unix.Close(s)
-	l, r := local.As4(), remote.As4()
+	l, r, mask := local.As4(), remote.As4(), []byte{255, 255, 255, 255}
 	return firstError(
 		ifreq(s, device, unix.SIOCSIFMTU, func(q *unix.Ifreq) error { q.SetUint32(uint32(mtu)); return nil }),
 		ifreq(s, device, unix.SIOCSIFADDR, func(q *unix.Ifreq) error { return q.SetInet4Addr(l[:]) }),
-		ifreq(s, device, unix.SIOCSIFNETMASK, func(q *unix.Ifreq) error { return q.SetInet4Addr([]byte{255, 255, 255, 255}) }),
+		ifreq(s, device, unix.SIOCSIFNETMASK, func(q *unix.Ifreq) error { return q.SetInet4Addr(mask) }),
 		ifreq(s, device, unix.SIOCSIFDSTADDR, func(q *unix.Ifreq) error { return q.SetInet4Addr(r[:]) }),
 		up(s, device),
 		up(s, "lo"),
