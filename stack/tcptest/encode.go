@@ -188,6 +188,9 @@ func (p *packet) encodeICMP(b []byte) []byte {
 	h := make([]byte, 8, 36)
 	h[0], h[1] = m.Type, m.Code
 	binary.BigEndian.PutUint16(h[6:], m.MTU)
+	if m.Quote == nil && m.QuoteUDP == nil {
+		copy(h[4:], "\x12\x34\x00\x01") // identifier and sequence number of an echo
+	}
 	quoted := packet{src: p.quoteSrc, dst: p.quoteDst}
 	switch {
 	case m.Quote != nil:

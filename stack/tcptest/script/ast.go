@@ -147,6 +147,7 @@ const (
 // TCP is a segment. Sequence numbers are the script's, relative to what the runner maps them to.
 type TCP struct {
 	Flags          Flags
+	AnyPush        bool // "p": out: PSH is not compared
 	Seq            uint32
 	Len            int // octets of payload
 	HasAck         bool

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // packet parses what follows a time and begins with < or >.
@@ -95,38 +96,47 @@ func (p *parser) ipString(ip *IP, name string) {
 
 const flagLetters = "FSRP.UEW" // in the header's order: W is CWR
 
-// flags takes the letters, which stand together without white space; "-" is none of them.
-func (p *parser) flags() Flags {
+// flags takes the letters, which stand together without white space; "-" is none of them, and "p" says that PSH may be
+// there or not.
+func (p *parser) flags() (f Flags, anyPush bool) {
 	if p.accept("-") {
-		return 0
+		return 0, false
 	}
-	const what = `TCP flags (letters of "FSRP.UEW", "-" for none), "icmp" or "udp"`
-	at := p.tok.pos
-	var f Flags
-	for first := true; (p.tok.kind == tIdent || p.is(".")) && (first || p.tok.glued); first = false {
+	const what = `TCP flags (letters of "FSRP.UEW", "p" for PSH or not, "-" for none), "icmp" or "udp"`
+	seen := ""
+	for (p.tok.kind == tIdent || p.is(".")) && (seen == "" || p.tok.glued) {
 		for _, c := range p.tok.text {
 			i := strings.IndexRune(flagLetters, c)
-			if i < 0 || f&(1<<i) != 0 {
+			if i < 0 && c != 'p' || strings.ContainsRune(strings.ToUpper(seen), unicode.ToUpper(c)) {
 				p.expected(what)
 			}
-			f |= 1 << i
+			if c == 'p' {
+				anyPush = true
+			} else {
+				f |= 1 << i
+			}
+			seen += string(c)
 		}
 		p.advance()
 	}
-	if f == 0 {
-		p.fail(at, "unexpected %v, expected %s", p.tok, what)
+	if seen == "" {
+		p.expected(what)
 	}
-	return f
+	return f, anyPush
 }
 
 // segment parses flags, numbers and options of a TCP segment.
 func (p *parser) segment(in bool) *TCP {
-	t := &TCP{Flags: p.flags()}
+	t := &TCP{}
+	at := p.tok.pos
+	if t.Flags, t.AnyPush = p.flags(); in && t.AnyPush {
+		p.fail(at, "\"p\" says nothing about a packet that is injected, expected P or not")
+	}
 	p.span(t)
 	for !p.tok.newline && p.tok.kind == tIdent {
 		p.segmentField(t)
 	}
-	at := p.tok.pos
+	at = p.tok.pos
 	if !p.tok.newline && p.accept("<") {
 		p.options(t)
 	}
@@ -324,7 +334,7 @@ func (p *parser) quote(m *ICMP) {
 	}
 	m.Quote = &TCP{Flags: ACK, PayloadOmitted: true}
 	if p.tok.kind == tIdent || p.is(".") {
-		m.Quote.Flags = p.flags()
+		m.Quote.Flags, m.Quote.AnyPush = p.flags()
 	}
 	p.span(m.Quote)
 }

@@ -27,7 +27,7 @@ const sample = `// A sample.
 +.1 > [noecn] S. 0:0(0) ack 1 <...> // what it says does not matter
 +0...0.25 accept(3, ..., ...) = 4
 +.1~+.2 > P.U 1:1001(1000) ack 1 win 257 urg 3 <nop,nop,TS val ... ecr 100>
-* > . 1:1(0) ack 1 <nop,nop,sack 1001:2001 3001:4001,eol>
+* > Fp. 1:1(0) ack 1 <nop,nop,sack 1001:2001 3001:4001,eol>
 +0 < icmp unreachable frag_needed mtu 1400 [1:1001(1000)]
 +0 < [src "224.0.0.1", dst "192.0.2.255", ipopt "01010101", nodf] S 0:0(0)
 +0 < (ttl 3) - 5:5(0) <raw "fd04abcd">
@@ -110,7 +110,7 @@ func TestPackets(t *testing.T) {
 		3:  "< [port 5001, ect0] S 0:0(0) win 32792 <mss 1000,sackOK,TS val 100 ecr 0,nop,wscale 7>",
 		4:  "> [noecn] S. 0:0(0) ack 1 <...>",
 		6:  "> PU. 1:1001(1000) ack 1 win 257 urg 3 <nop,nop,TS val ... ecr 100>",
-		7:  "> . 1:1(0) ack 1 <nop,nop,sack 1001:2001 3001:4001,eol>",
+		7:  "> pF. 1:1(0) ack 1 <nop,nop,sack 1001:2001 3001:4001,eol>",
 		8:  "< icmp unreachable frag_needed mtu 1400 [. 1:1001(1000)]",
 		9:  `< [nodf, src "224.0.0.1", dst "192.0.2.255", ipopt "01010101"] S 0:0(0)`,
 		10: `< [ttl 3] - 5:5(0) <raw "fd04abcd">`,
@@ -215,6 +215,8 @@ func TestPython(t *testing.T) {
 func TestErrors(t *testing.T) {
 	for _, c := range []struct{ src, want string }{
 		{"+0 > X 0:0(0)", `1:6: unexpected "X", expected TCP flags`},
+		{"+0 > Pp. 0:0(0) ack 1", `1:6: unexpected "Pp", expected TCP flags`},
+		{"+0 < p. 0:0(0) ack 1", `1:6: "p" says nothing about a packet that is injected`},
 		{"+0 > SS 0:0(0)", `1:6: unexpected "SS", expected TCP flags`},
 		{"\n  +0 < . 1:5(3) ack 1", `2:10: sequence numbers 1:5 don't fit the length 3, expected 1:4(3)`},
 		{"+0 < . 1:1(0)", `an ack number goes with the flag "."`},

@@ -72,7 +72,11 @@ func (f Flags) String() string {
 // String prints the segment in the notation.
 func (t *TCP) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v %d:%d(%d)", t.Flags, t.Seq, t.End(), t.Len)
+	flags := t.Flags.String()
+	if t.AnyPush {
+		flags = "p" + strings.TrimPrefix(flags, "-")
+	}
+	fmt.Fprintf(&b, "%s %d:%d(%d)", flags, t.Seq, t.End(), t.Len)
 	if t.HasAck {
 		fmt.Fprintf(&b, " ack %d", t.Ack)
 	}
@@ -147,7 +151,7 @@ func (m *ICMP) String() string {
 		fmt.Fprintf(&b, " [udp (%d)]", m.QuoteUDP.Len)
 	}
 	if q := m.Quote; q != nil {
-		fmt.Fprintf(&b, " [%v %d:%d(%d)]", q.Flags, q.Seq, q.End(), q.Len)
+		fmt.Fprintf(&b, " [%v]", q)
 	}
 	return b.String()
 }
