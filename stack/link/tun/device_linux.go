@@ -205,19 +205,12 @@ func fileError(err error) error {
 	return err
 }
 
-// readError says why a read failed. Where the interface was deleted, the run-time's poller may notice first, and says no
-// more than that the file is "not pollable": then the kernel is asked.
-func readError(file *os.File, err error) error {
+// readError says why a read failed. Where the interface was deleted, the run-time's poller may notice before the kernel
+// says EBADFD: it hears that the file is in error, and tells no more than that it is "not pollable".
+func readError(err error) error {
 	var errno syscall.Errno
 	if errors.As(err, &errno) || errors.Is(err, os.ErrClosed) {
 		return err
 	}
-	if raw, rerr := file.SyscallConn(); rerr == nil {
-		var kernel error
-		rerr = raw.Control(func(fd uintptr) { _, kernel = syscall.Read(int(fd), make([]byte, 1)) })
-		if rerr == nil && kernel != nil && kernel != syscall.EAGAIN {
-			return kernel
-		}
-	}
-	return err
+	return fmt.Errorf("%w (%v)", syscall.EBADFD, err)
 }

@@ -38,7 +38,7 @@ func writev(fd int, iov []unix.Iovec) syscall.Errno {
 func (q *fastQueue) read(buf []byte, f *link.Frame) error {
 	n, err := q.file.Read(buf)
 	if err != nil {
-		return readError(q.file, err)
+		return readError(err)
 	}
 	if n < vnetLen {
 		return errTruncated

@@ -39,7 +39,7 @@ func newPlainQueue(w *water.Interface) (*plainQueue, error) {
 func (q *plainQueue) read(buf []byte, f *link.Frame) error {
 	n, err := q.file.Read(buf)
 	if err != nil {
-		return readError(q.file, err)
+		return readError(err)
 	}
 	return new(vnetHeader).apply(buf[:n], f)
 }
