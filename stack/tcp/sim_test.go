@@ -11,7 +11,7 @@ import (
 // virtual time with nothing left over.
 func TestSimulation(t *testing.T) {
 	seeds := uint64(600)
-	if testing.Short() {
+	if testing.Short() || raceEnabled { // nothing here is concurrent
 		seeds = 60
 	}
 	// These once found what the others didn't: round trips measured from a lost ACK's segment on, among others.

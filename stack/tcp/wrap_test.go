@@ -10,6 +10,14 @@ import (
 // Marks that are set once and compared for ever would seem to lie ahead after half a circle of sequence numbers. These
 // tests send or receive more than that.
 
+// gigabytes skips a test under the race detector.
+func gigabytes(t *testing.T) {
+	t.Helper()
+	if raceEnabled {
+		t.Skip("gigabytes take minutes under the race detector, and nothing here is concurrent; run without -race")
+	}
+}
+
 // pour sends n octets in super-segments, each acknowledged at once.
 func (d *dut) pour(n int) {
 	d.t.Helper()
@@ -68,6 +76,7 @@ var halfCircles = []int{1<<31 + 100_000, 3 << 30}
 
 // TestFastRetransmitAfterTwoGiB: RFC 6582's recover doesn't stand in the way.
 func TestFastRetransmitAfterTwoGiB(t *testing.T) {
+	gigabytes(t)
 	for _, n := range halfCircles {
 		for _, lossFirst := range []bool{false, true} {
 			d := start(t, setup{max: 60000})
@@ -94,6 +103,7 @@ func TestFastRetransmitAfterTwoGiB(t *testing.T) {
 
 // TestNagleAfterTwoGiB: neither an old push nor an old small segment changes what Nagle's algorithm does.
 func TestNagleAfterTwoGiB(t *testing.T) {
+	gigabytes(t)
 	for _, n := range halfCircles {
 		d := start(t, setup{max: 60000})
 		d.hold = true
@@ -115,6 +125,7 @@ func TestNagleAfterTwoGiB(t *testing.T) {
 
 // TestUrgentAfterTwoGiB: urgent data that was read long ago is not pending again.
 func TestUrgentAfterTwoGiB(t *testing.T) {
+	gigabytes(t)
 	for _, n := range halfCircles {
 		d := start(t, setup{})
 		d.in("PAU 1:11 ack 1 urg 5")
@@ -136,6 +147,7 @@ func TestUrgentAfterTwoGiB(t *testing.T) {
 
 // TestReceiveAcrossWrap: the receiver has no mark that goes stale, either.
 func TestReceiveAcrossWrap(t *testing.T) {
+	gigabytes(t)
 	d := start(t, setup{sack: true})
 	d.hold = true
 	d.drink(5 << 30)
@@ -152,6 +164,7 @@ func TestReceiveAcrossWrap(t *testing.T) {
 
 // TestUndoAfterTwoGiB: an old recovery is not taken back by a new duplicate.
 func TestUndoAfterTwoGiB(t *testing.T) {
+	gigabytes(t)
 	d := start(t, setup{sack: true, max: 60000})
 	d.hold = true
 	d.sends(10000)
