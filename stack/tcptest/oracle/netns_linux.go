@@ -4,67 +4,11 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
-	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
-
-// Reexec calls run, in a process that may make network namespaces. If this one may not, it runs the same program again
-// in a user namespace of its own, where it may. It returns the exit status. It is for TestMain.
-func Reexec(run func() int) int {
-	const mark = "GOTCP_ORACLE_CHILD"
-	if os.Getenv(mark) != "" || inThread(func() error { return unix.Unshare(unix.CLONE_NEWNET) }) == nil {
-		return run()
-	}
-	path, err := os.Executable()
-	if err != nil {
-		return run()
-	}
-	cmd := exec.Command(path, os.Args[1:]...)
-	cmd.Env = append(os.Environ(), mark+"=1")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-		Pdeathsig:   syscall.SIGKILL,
-	}
-	runtime.LockOSThread() // Pdeathsig is sent when the thread that started the child ends
-	defer runtime.UnlockOSThread()
-	if err := cmd.Start(); err != nil {
-		return run() // the kernel forbids it: the tests that need it say so
-	}
-	_ = cmd.Wait()
-	return cmd.ProcessState.ExitCode()
-}
-
-// inThread runs f on a thread that ends with it, so that what f does to the thread concerns nobody else.
-func inThread(f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		done <- f()
-	}()
-	return <-done
-}
-
-// Available says whether this process can make namespaces and TUN devices; why not, if not.
-func Available() error {
-	return inThread(func() error {
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			return fmt.Errorf("no network namespace: %w", err)
-		}
-		tun, err := openTUN()
-		if err != nil {
-			return err
-		}
-		return tun.Close()
-	})
-}
 
 const device = "tun0"
 
