@@ -167,10 +167,8 @@ func (t *TCB) Accept(now Time, p Params, h *HalfOpen) {
 		t.snd.wscale, t.rcv.wscale = h.SndWScale, wscaleFor(p.Config)
 	}
 	t.updateMSS()
-	if h.retries == 0 {
-		t.rtt.sample(t.cfg, now, now.Sub(h.sent))
-	} else {
-		t.reco.synRetries = h.retries
+	if t.reco.synRetries = h.retries; h.retries == 0 {
+		t.rtt.start(h.sent, t.snd.nxt) // the ACK that the caller gives in next is the SYN-ACK's
 	}
 	t.rtxAt = now.Add(t.rtt.rto)
 	if len(h.data) > 0 {
