@@ -1,7 +1,7 @@
 package main
 
-// rfc9293 are the requirements of RFC 9293, Appendix B, in its order. Where not is set the requirement doesn't apply to
-// gotcp, for the reason given.
+// rfc9293 are the requirements of RFC 9293, Appendix B, in its order. Where not is set gotcp doesn't follow it, for
+// the reason given.
 var rfc9293 = []struct{ id, text, not string }{
 	// PUSH flag
 	{"MAY-16", "data that is not pushed may be collected", ""},
@@ -25,7 +25,7 @@ var rfc9293 = []struct{ id, text, not string }{
 	{"SHLD-29", "first probe after the RTO", ""},
 	{"SHLD-30", "probes back off", ""},
 	{"MUST-37", "a window may stay zero while probes are answered", ""},
-	{"MAY-7", "old data beyond the window may be sent again", ""},
+	{"MAY-7", "old data beyond the window may be sent again", "only what is within it"},
 	{"MUST-66", "RST and URG count with a zero window, too", ""},
 	// Urgent data
 	{"MUST-30", "the urgent pointer is supported", ""},

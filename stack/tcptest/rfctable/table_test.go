@@ -44,9 +44,9 @@ func TestTable(t *testing.T) {
 		// Scripts by directory and name, functions by name, each with a link.
 		"| MUST-10 | simultaneous open | [TestOpen](x/x_test.go), [open/simultaneous](tests/open/simultaneous.pkt) |\n",
 		"| MUST-11 | SYN-RECEIVED knows how it came about | [TestOpen](x/x_test.go) |\n",
-		// What has no test is seen; what doesn't apply says why.
+		// What has no test is seen; what is not followed says why.
 		"| MUST-1 | the window is unsigned | **none** |\n",
-		"| MAY-14 | a flush call | *does not apply: sockets have no such call* |\n",
+		"| MAY-14 | a flush call | *no: sockets have no such call* |\n",
 		// Sections in the order of their numbers, RFC by RFC; a comment in a function's body counts, prose doesn't.
 		"| 3.2 | [TestOpen](x/x_test.go) |\n| [9293](https://www.rfc-editor.org/rfc/rfc9293) | 3.9.1 | " +
 			"[open/simultaneous](tests/open/simultaneous.pkt) |\n| [9293](https://www.rfc-editor.org/rfc/rfc9293) | 3.10.7.4 |",
