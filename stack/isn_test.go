@@ -6,6 +6,9 @@ import (
 )
 
 // RFC 6528: ISN = M + F(four-tuple, key). M advances one per four microseconds; F differs between flows and stacks.
+//
+// RFC 9293 MUST-8, SHLD-1, MUST-9: driven by a clock, different for each pair of addresses, and not to be computed without
+// the key.
 func TestISN(t *testing.T) {
 	r := newRig(t, Config{}, nil)
 	k := keyOf(ours(40000), theirs(80))
