@@ -88,12 +88,14 @@ func collectGo(root, path string, add func([]script.Tag, Test)) error {
 	return nil
 }
 
-// commentTags reads a line such as "// RFC 9293 MUST-10, SHLD-3"; nil where it is another one.
+// commentTags reads a line such as "// RFC 9293 MUST-10, SHLD-3", after which a colon and words may follow; nil where it
+// is another one.
 func commentTags(text string) []script.Tag {
 	list, ok := strings.CutPrefix(strings.TrimSpace(strings.TrimPrefix(text, "//")), "RFC ")
 	if !ok {
 		return nil
 	}
+	list, _, _ = strings.Cut(list, ":")
 	tags, problem := script.ParseTags(strings.TrimSuffix(list, "."))
 	if problem != "" {
 		return nil
