@@ -195,6 +195,26 @@ func TestController(t *testing.T) {
 	}
 }
 
+// TestControllerToldOnce: "the value of ssthresh is held constant" while the timer sends the same segment again and again
+// (RFC 5681 3.1), so the controller hears of the first time only, and of the next time after progress.
+func TestControllerToldOnce(t *testing.T) {
+	s := &spy{}
+	d := start(t, setup{tune: func(c *Config) { c.Congestion = func() Controller { return s } }})
+	d.write(5000)
+	for range 4 {
+		d.elapse(d.due())
+	}
+	if got := fmt.Sprint(s.log); got != "[loss 5000]" {
+		t.Errorf("four expiries: the controller was told %s", got)
+	}
+	d.in("A 1 ack 1001")
+	s.log = nil
+	d.elapse(d.due())
+	if got := fmt.Sprint(s.log); got != "[loss 4000]" {
+		t.Errorf("an expiry after progress: the controller was told %s", got)
+	}
+}
+
 // TestSmallerMSSKeepsSegments: where the path takes smaller segments only, cwnd stays what it is in segments.
 func TestSmallerMSSKeepsSegments(t *testing.T) {
 	d := flying(t, setup{})
