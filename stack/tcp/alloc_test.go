@@ -22,7 +22,8 @@ func newBench(tb testing.TB, check bool, maxSegment int) *bench {
 	b := &bench{now: Time(time.Minute), buf: GetBuf()}
 	b.cfg.Check = check
 	b.cfg.Default()
-	p := Params{Config: &b.cfg, ISS: testISS, TSOffset: testTS, MSS: 1460, MaxSegment: maxSegment, SndBuf: 1 << 20, RcvBuf: 1 << 20}
+	p := Params{Config: &b.cfg, ISS: testISS, TSOffset: testTS, MSS: 1460, MaxSegment: maxSegment,
+		SndBuf: 1 << 20, RcvBuf: 1 << 20}
 	b.ends[0].Connect(b.now, p)
 	p.ISS = testIRS
 	b.ends[1].Connect(b.now, p) // simultaneous open: no listener is needed
@@ -149,7 +150,8 @@ func TestNoAllocationsOfRejects(t *testing.T) {
 	}
 	d := start(t, setup{ts: true, sack: true})
 	var s wire.Segment
-	for _, text := range []string{"R 100", "S 100", "A 1 ack 99999", "A 99999:100000 ack 1", "A 1 ack 1 ts -1000", "A 1 ack 1", "A 1 ack 1 sack 5:9"} {
+	for _, text := range []string{"R 100", "S 100", "A 1 ack 99999", "A 99999:100000 ack 1", "A 1 ack 1 ts -1000",
+		"A 1 ack 1", "A 1 ack 1 sack 5:9"} {
 		in := d.segment(parseLine(text))
 		n := testing.AllocsPerRun(100, func() {
 			d.tcb.Segment(d.now, in)

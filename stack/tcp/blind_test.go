@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// TestRSTMustBeExact walks RFC 5961 3.2 over the whole window: exact ends the connection, elsewhere in the window draws a
-// challenge ACK, outside nothing.
+// TestRSTMustBeExact walks RFC 5961 3.2 over the whole window: exact ends the connection, elsewhere in the window draws
+// a challenge ACK, outside nothing.
 func TestRSTMustBeExact(t *testing.T) {
 	for _, c := range []struct {
 		at   int
 		want string
-	}{{-70000, ""}, {-1, ""}, {0, ""}, {1, "closed"}, {2, "challenge"}, {1000, "challenge"}, {65535, "challenge"}, {65536, ""},
-		{65537, ""}, {1 << 20, ""}, {1 << 30, ""}} {
+	}{{-70000, ""}, {-1, ""}, {0, ""}, {1, "closed"}, {2, "challenge"}, {1000, "challenge"}, {65535, "challenge"},
+		{65536, ""}, {65537, ""}, {1 << 20, ""}, {1 << 30, ""}} {
 		for _, flags := range []string{"R", "RA", "RAP"} {
 			d := start(t, setup{})
 			text := fmt.Sprintf("%s %d", flags, c.at)
@@ -57,7 +57,8 @@ func TestOldACKs(t *testing.T) {
 	for _, c := range []struct {
 		ack       int
 		challenge bool
-	}{{5001, false}, {5002, true}, {3001, false}, {1, true}, {3001 - 2000, false}, {3001 - 2001, true}, {-1 << 30, true}, {1 << 30, true}} {
+	}{{5001, false}, {5002, true}, {3001, false}, {1, true}, {3001 - 2000, false}, {3001 - 2001, true},
+		{-1 << 30, true}, {1 << 30, true}} {
 		d := start(t, setup{win: 2000})
 		d.write(5000)
 		d.in("A 1 ack 2001", "A 1 ack 3001")

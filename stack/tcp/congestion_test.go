@@ -87,8 +87,8 @@ func TestCongestionAvoidance(t *testing.T) {
 	}
 }
 
-// TestCwndNeedsUse: the window doesn't grow while the user or the peer's window limits what is sent (RFC 7661 section 1,
-// Linux's tcp_is_cwnd_limited).
+// TestCwndNeedsUse: the window doesn't grow while the user or the peer's window limits what is sent (RFC 7661 section
+// 1, Linux's tcp_is_cwnd_limited).
 func TestCwndNeedsUse(t *testing.T) {
 	d := start(t, setup{})
 	for range 50 {
@@ -195,8 +195,8 @@ func TestController(t *testing.T) {
 	}
 }
 
-// TestControllerToldOnce: "the value of ssthresh is held constant" while the timer sends the same segment again and again
-// (RFC 5681 3.1), so the controller hears of the first time only, and of the next time after progress.
+// TestControllerToldOnce: "the value of ssthresh is held constant" while the timer sends the same segment again and
+// again (RFC 5681 3.1), so the controller hears of the first time only, and of the next time after progress.
 func TestControllerToldOnce(t *testing.T) {
 	s := &spy{}
 	d := start(t, setup{tune: func(c *Config) { c.Congestion = func() Controller { return s } }})

@@ -56,17 +56,18 @@ func seeds(f *testing.F) {
 }
 
 // FuzzSegments gives a TCB in any state a sequence of any events. It must not panic (law 7), break an invariant, send
-// without an end, or hold more memory than its buffers allow; and what is read and sent must be the octets of that place.
+// without an end, or hold more memory than its buffers allow; and what is read and sent must be the octets of that
+// place.
 func FuzzSegments(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c := &bytecode{b: b[:min(len(b), 4000)]}
 		k := c.byte()
-		s := setup{ts: k&1 != 0, sack: k&2 != 0, ws: k >> 2 & 1 * 3, passive: k&8 != 0, max: k >> 4 & 1 * 60000, rcv: 1000 << (c.byte() % 8),
-			snd: 1000 << (c.byte() % 8), mss: 100 + c.byte()*8}
+		s := setup{ts: k&1 != 0, sack: k&2 != 0, ws: k >> 2 & 1 * 3, passive: k&8 != 0, max: k >> 4 & 1 * 60000,
+			rcv: 1000 << (c.byte() % 8), snd: 1000 << (c.byte() % 8), mss: 100 + c.byte()*8}
 		d := newDUT(t, s)
-		builds := []func(*dut){inSynSent, inSynReceived, inEstablished, inFinWait1, inFinWait2, inCloseWait, inClosing, inLastAck,
-			func(d *dut) {}}
+		builds := []func(*dut){inSynSent, inSynReceived, inEstablished, inFinWait1, inFinWait2, inCloseWait, inClosing,
+			inLastAck, func(d *dut) {}}
 		if i := c.byte() % len(builds); s.snd >= 1000 && s.rcv >= 1000 {
 			builds[i](d)
 		}

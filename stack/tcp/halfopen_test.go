@@ -25,7 +25,8 @@ func TestHalfOpenOpen(t *testing.T) {
 		{"S 0 mss 900 ws 7", "SA 0 ack 1 ws 7 nosackok nots", setup{}, 900},
 		{"S 0 ts 5", "SA 0 ack 1 ts 0/5 nows nosackok", setup{ts: true}, 536},
 		{"S 0 mss 1400 sackok ws 3 ts 5", "SA 0 ack 1 sackok ws 7 ts 0/5 win 20000", setup{ts: true, rcv: 20000}, 1400},
-		{"S 0 mss 1400 sackok ws 3", "SA 0 ack 1 nosackok nows", setup{tune: func(c *Config) { c.NoSACK, c.NoWScale = true, true }}, 1400},
+		{"S 0 mss 1400 sackok ws 3", "SA 0 ack 1 nosackok nows",
+			setup{tune: func(c *Config) { c.NoSACK, c.NoWScale = true, true }}, 1400},
 		{"S 0:100 mss 1400", "SA 0 ack 1", setup{}, 1400}, // text is not acknowledged before it can be delivered
 	} {
 		d := newDUT(t, c.s)
@@ -168,8 +169,8 @@ func TestAcceptAfterSYNACKLoss(t *testing.T) {
 	}
 }
 
-// TestSYNText: text of a SYN is delivered once the handshake is complete, not before, and not twice (3.10.7.2: "Any other
-// control or text should be queued for processing later").
+// TestSYNText: text of a SYN is delivered once the handshake is complete, not before, and not twice (3.10.7.2: "Any
+// other control or text should be queued for processing later").
 func TestSYNText(t *testing.T) {
 	d := newDUT(t, setup{})
 	d.listen("S 0:500" + d.synOptions())
@@ -205,8 +206,8 @@ func TestSYNText(t *testing.T) {
 func TestHalfOpenFromFields(t *testing.T) {
 	d := newDUT(t, setup{ts: true})
 	p := d.params()
-	d.half = HalfOpen{ISS: p.ISS, IRS: testIRS, TSRecent: peerTS, TSOffset: p.TSOffset, MSS: 700, Wnd: 5000, SndWScale: 2, SACK: true, TS: true,
-		WScale: true}
+	d.half = HalfOpen{ISS: p.ISS, IRS: testIRS, TSRecent: peerTS, TSOffset: p.TSOffset, MSS: 700, Wnd: 5000,
+		SndWScale: 2, SACK: true, TS: true, WScale: true}
 	d.half.Offer(&p)
 	d.now = d.now.Add(time.Second)
 	d.promote("PA 1:11 ack 1")

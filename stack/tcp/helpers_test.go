@@ -120,8 +120,8 @@ func (d *dut) wireMSS() int {
 }
 
 func (d *dut) params() Params {
-	return Params{Config: &d.cfg, ISS: testISS, TSOffset: testTS - uint32(d.now/Time(ms)), MSS: d.wireMSS(), MaxSegment: d.s.max,
-		SndBuf: d.s.snd, RcvBuf: d.s.rcv}
+	return Params{Config: &d.cfg, ISS: testISS, TSOffset: testTS - uint32(d.now/Time(ms)), MSS: d.wireMSS(),
+		MaxSegment: d.s.max, SndBuf: d.s.snd, RcvBuf: d.s.rcv}
 }
 
 // start makes a connection in ESTABLISHED, actively or passively opened, with a round trip of 100 ms in the handshake.

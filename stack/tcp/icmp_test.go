@@ -53,7 +53,8 @@ func TestQuotationChecked(t *testing.T) {
 	for _, c := range []struct {
 		at       int
 		inFlight bool
-	}{{1000, false}, {1001, true}, {2500, true}, {3000, true}, {3001, false}, {0, false}, {1 << 30, false}, {-1 << 30, false}} {
+	}{{1000, false}, {1001, true}, {2500, true}, {3000, true}, {3001, false}, {0, false}, {1 << 30, false},
+		{-1 << 30, false}} {
 		d := start(t, setup{})
 		d.write(3000)
 		d.in("A 1 ack 1001")

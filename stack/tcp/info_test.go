@@ -39,14 +39,14 @@ func TestInfoLoss(t *testing.T) {
 	d.in("A 1 ack 1 sack 1001:5001")
 	i := d.tcb.Info(d.now)
 	if i.CAState != 3 || i.Sacked != 4 || i.Lost != 1 || i.Retrans != 1 || i.TotalRetrans != 1 || i.SndSsthresh != 5 {
-		t.Errorf("in recovery: CAState %d, Sacked %d, Lost %d, Retrans %d, TotalRetrans %d, SndSsthresh %d; want 3, 4, 1, 1, 1, 5", i.CAState,
-			i.Sacked, i.Lost, i.Retrans, i.TotalRetrans, i.SndSsthresh)
+		t.Errorf("in recovery: CAState %d, Sacked %d, Lost %d, Retrans %d, TotalRetrans %d, SndSsthresh %d; "+
+			"want 3, 4, 1, 1, 1, 5", i.CAState, i.Sacked, i.Lost, i.Retrans, i.TotalRetrans, i.SndSsthresh)
 	}
 	d.elapse(d.due())
 	i = d.tcb.Info(d.now)
 	if i.CAState != 4 || i.Retransmits != 1 || i.Backoff != 1 || i.Timeouts != 1 {
-		t.Errorf("after the timer: CAState %d, Retransmits %d, Backoff %d, Timeouts %d; want 4, 1, 1, 1", i.CAState, i.Retransmits, i.Backoff,
-			i.Timeouts)
+		t.Errorf("after the timer: CAState %d, Retransmits %d, Backoff %d, Timeouts %d; want 4, 1, 1, 1", i.CAState,
+			i.Retransmits, i.Backoff, i.Timeouts)
 	}
 }
 
@@ -57,7 +57,8 @@ func TestInfoNotSent(t *testing.T) {
 		d.elapse(d.due())
 	}
 	if i := d.tcb.Info(d.now); i.NotSentBytes != 3999 || i.Probes != 3 || i.Retransmits != 0 || i.SndWnd != 0 {
-		t.Errorf("NotSentBytes %d, Probes %d, Retransmits %d, SndWnd %d; want 3999, 3, 0, 0", i.NotSentBytes, i.Probes, i.Retransmits, i.SndWnd)
+		t.Errorf("NotSentBytes %d, Probes %d, Retransmits %d, SndWnd %d; want 3999, 3, 0, 0", i.NotSentBytes, i.Probes,
+			i.Retransmits, i.SndWnd)
 	}
 }
 
@@ -67,8 +68,8 @@ func TestInfoAnytime(t *testing.T) {
 	if i := tcb.Info(0); i.State != Closed {
 		t.Errorf("the zero TCB is %v", i.State)
 	}
-	for _, build := range []func(*dut){inSynSent, inSynReceived, inEstablished, inFinWait1, inFinWait2, inCloseWait, inClosing, inLastAck,
-		inTimeWait} {
+	for _, build := range []func(*dut){inSynSent, inSynReceived, inEstablished, inFinWait1, inFinWait2, inCloseWait,
+		inClosing, inLastAck, inTimeWait} {
 		d := newDUT(t, setup{})
 		build(d)
 		if i := d.tcb.Info(d.now); i.State != d.tcb.State() {
@@ -79,8 +80,8 @@ func TestInfoAnytime(t *testing.T) {
 
 // TestStateNames are RFC 9293's.
 func TestStateNames(t *testing.T) {
-	want := map[State]string{Closed: "CLOSED", Listen: "LISTEN", SynSent: "SYN-SENT", SynReceived: "SYN-RECEIVED", Established: "ESTABLISHED",
-		FinWait1: "FIN-WAIT-1", FinWait2: "FIN-WAIT-2", CloseWait: "CLOSE-WAIT", Closing: "CLOSING", LastAck: "LAST-ACK",
+	want := map[State]string{Closed: "CLOSED", Listen: "LISTEN", SynSent: "SYN-SENT", SynReceived: "SYN-RECEIVED",
+		Established: "ESTABLISHED", FinWait1: "FIN-WAIT-1", FinWait2: "FIN-WAIT-2", CloseWait: "CLOSE-WAIT", Closing: "CLOSING", LastAck: "LAST-ACK",
 		TimeWaitState: "TIME-WAIT", 0: "CLOSED", 99: "INVALID"}
 	for s, name := range want {
 		if s.String() != name {
@@ -88,7 +89,8 @@ func TestStateNames(t *testing.T) {
 		}
 	}
 	// tcpi_state of Linux.
-	for i, s := range []State{Established, SynSent, SynReceived, FinWait1, FinWait2, TimeWaitState, Closed, CloseWait, LastAck, Listen, Closing} {
+	for i, s := range []State{Established, SynSent, SynReceived, FinWait1, FinWait2, TimeWaitState, Closed, CloseWait,
+		LastAck, Listen, Closing} {
 		if int(s) != i+1 {
 			t.Errorf("%v is %d, Linux has %d", s, s, i+1)
 		}

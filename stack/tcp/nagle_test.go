@@ -138,8 +138,8 @@ func TestCorkThenMore(t *testing.T) {
 	d.out("PA 3001:3051 ack 1")
 }
 
-// TestSuperSegments: Poll gives up to MaxSegment octets, a multiple of the MSS unless it ends the data, with the size of
-// the segments to cut. The window and cwnd count octets.
+// TestSuperSegments: Poll gives up to MaxSegment octets, a multiple of the MSS unless it ends the data, with the size
+// of the segments to cut. The window and cwnd count octets.
 func TestSuperSegments(t *testing.T) {
 	d := start(t, setup{ts: true, max: 64000, tune: func(c *Config) { c.InitialWindow = 100 }})
 	d.write(3500)

@@ -129,13 +129,14 @@ func TestOptionsRoundTrip(t *testing.T) {
 		}
 	}
 	var tcb TCB
-	tcb.SetOptions(0, UserOptions{KeepIdle: 1500 * time.Microsecond, UserTimeout: 1 << 62, KeepCount: 1000, SynRetries: -1, FinTimeout: -time.Second,
-		MaxSeg: 1 << 20})
+	tcb.SetOptions(0, UserOptions{KeepIdle: 1500 * time.Microsecond, UserTimeout: 1 << 62, KeepCount: 1000,
+		SynRetries: -1, FinTimeout: -time.Second, MaxSeg: 1 << 20})
 	got := tcb.Options()
 	if got.KeepIdle != 2*time.Millisecond {
 		t.Errorf("1.5 ms is kept as %v, want it rounded up", got.KeepIdle)
 	}
-	if got.UserTimeout < 24*24*time.Hour || got.KeepCount != 255 || got.SynRetries != 0 || got.FinTimeout >= 0 || got.MaxSeg != 65535 {
+	if got.UserTimeout < 24*24*time.Hour || got.KeepCount != 255 || got.SynRetries != 0 || got.FinTimeout >= 0 ||
+		got.MaxSeg != 65535 {
 		t.Errorf("extremes are kept as %+v", got)
 	}
 }

@@ -72,8 +72,8 @@ func newPair(t testing.TB, seed uint64, net network) *pair {
 		e := &end{p: p, i: i, chunk: 1 << 16, readAt: Never}
 		e.cfg.Check = true
 		e.cfg.Default()
-		e.param = Params{Config: &e.cfg, ISS: seq.Num(0).Add(-p.rng.IntN(20000)), TSOffset: -uint32(p.rng.IntN(1 << 20)), MSS: 1460,
-			SndBuf: 1 << 20, RcvBuf: 1 << 20}
+		e.param = Params{Config: &e.cfg, ISS: seq.Num(0).Add(-p.rng.IntN(20000)),
+			TSOffset: -uint32(p.rng.IntN(1 << 20)), MSS: 1460, SndBuf: 1 << 20, RcvBuf: 1 << 20}
 		p.ends[i] = e
 	}
 	return p
@@ -118,8 +118,8 @@ func (e *end) done() bool { return e.eof && e.written == e.total }
 
 func (e *end) String() string {
 	i := e.tcb.Info(e.p.now)
-	return fmt.Sprintf("end %d: %v, written %d, read %d, queued %d, unacked %d, unsent %d, deadline in %v: %+v", e.i, e.tcb.State(), e.written,
-		e.read, e.tcb.Queued(), e.tcb.Unacked(), e.tcb.Unsent(), e.tcb.Deadline().Sub(e.p.now), i)
+	return fmt.Sprintf("end %d: %v, written %d, read %d, queued %d, unacked %d, unsent %d, deadline in %v: %+v", e.i,
+		e.tcb.State(), e.written, e.read, e.tcb.Queued(), e.tcb.Unacked(), e.tcb.Unsent(), e.tcb.Deadline().Sub(e.p.now), i)
 }
 
 // next is when something happens next.
@@ -290,15 +290,15 @@ func (e *end) verdict() {
 	p := e.p
 	peer := p.ends[1-e.i]
 	if e.err != nil || e.read != peer.total || e.written != e.total || !e.eof {
-		p.t.Fatalf("end %d: read %d of %d octets, wrote %d of %d, EOF %v, error %v\n%s\n%s", e.i, e.read, peer.total, e.written, e.total, e.eof,
-			e.err, e, peer)
+		p.t.Fatalf("end %d: read %d of %d octets, wrote %d of %d, EOF %v, error %v\n%s\n%s", e.i, e.read, peer.total,
+			e.written, e.total, e.eof, e.err, e, peer)
 	}
 	in := e.tcb.Info(p.now)
 	if in.BytesAcked != uint64(e.total) || in.BytesReceived != uint64(peer.total) {
-		p.t.Errorf("end %d: Info counts %d octets acknowledged and %d received, want %d and %d", e.i, in.BytesAcked, in.BytesReceived, e.total,
-			peer.total)
+		p.t.Errorf("end %d: Info counts %d octets acknowledged and %d received, want %d and %d", e.i, in.BytesAcked,
+			in.BytesReceived, e.total, peer.total)
 	}
-	if e.tcb.snd.buf.len() > 0 || e.tcb.rcv.buf.len() > 0 || e.tcb.rcv.ooo != nil || e.tcb.reco.board != nil || e.tcb.snd.retired != nil {
+	if t := &e.tcb; t.snd.buf.len()+t.rcv.buf.len() > 0 || t.rcv.ooo != nil || t.reco.board != nil || t.snd.retired != nil {
 		p.t.Errorf("end %d holds memory after its end", e.i)
 	}
 }

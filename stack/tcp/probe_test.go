@@ -164,7 +164,8 @@ func TestWindowClosesOverFlight(t *testing.T) {
 // RFC 9293 MUST-29: no single probe decides.
 // RFC 9293 SHLD-12: without data.
 func TestKeepAlive(t *testing.T) {
-	d := start(t, setup{user: UserOptions{KeepAlive: true, KeepIdle: 15 * time.Second, KeepInterval: 5 * time.Second, KeepCount: 3}})
+	d := start(t, setup{user: UserOptions{KeepAlive: true, KeepIdle: 15 * time.Second, KeepInterval: 5 * time.Second,
+		KeepCount: 3}})
 	d.tick(15 * time.Second)
 	d.out("A 0 ack 1") // SEG.SEQ = SND.NXT-1
 	d.tick(5 * time.Second)
@@ -286,8 +287,8 @@ func TestUserTimeout(t *testing.T) {
 
 // TestUserTimeoutKeepAlive: with keep-alive it takes the place of the count, as in Linux.
 func TestUserTimeoutKeepAlive(t *testing.T) {
-	d := start(t, setup{user: UserOptions{KeepAlive: true, KeepIdle: 10 * time.Second, KeepInterval: 5 * time.Second, KeepCount: 100,
-		UserTimeout: 18 * time.Second}})
+	d := start(t, setup{user: UserOptions{KeepAlive: true, KeepIdle: 10 * time.Second, KeepInterval: 5 * time.Second,
+		KeepCount: 100, UserTimeout: 18 * time.Second}})
 	d.elapse(19 * time.Second)
 	d.state(Established)
 	d.elapse(2 * time.Second)

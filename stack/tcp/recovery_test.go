@@ -65,7 +65,8 @@ func TestNewReno(t *testing.T) {
 	}
 }
 
-// TestNoSecondFastRetransmit: duplicates of a window that was recovered already start nothing (RFC 6582 3.2 (2), "recover").
+// TestNoSecondFastRetransmit: duplicates of a window that was recovered already start nothing (RFC 6582 3.2 (2),
+// "recover").
 func TestNoSecondFastRetransmit(t *testing.T) {
 	d := flying(t, setup{})
 	d.tick(300 * time.Millisecond) // recover <- 10001

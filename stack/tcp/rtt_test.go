@@ -84,7 +84,8 @@ func TestBackoff(t *testing.T) {
 		d.out("A 1:1001 ack 1")
 	}
 	if in := d.tcb.Info(d.now); in.Retransmits != 11 || in.Backoff != 11 || in.TotalRetrans != 11 {
-		t.Errorf("Info has Retransmits %d, Backoff %d, TotalRetrans %d, want 11 each", in.Retransmits, in.Backoff, in.TotalRetrans)
+		t.Errorf("Info has Retransmits %d, Backoff %d, TotalRetrans %d, want 11 each", in.Retransmits, in.Backoff,
+			in.TotalRetrans)
 	}
 }
 

@@ -55,7 +55,8 @@ func simulate(t *testing.T, seed uint64) {
 			e.lazy = time.Duration(1+rng.IntN(1000)) * time.Millisecond
 			e.total, e.chunk = min(e.total, 20_000), max(e.chunk, 500)
 		}
-		e.tcb.SetOptions(p.now, UserOptions{NoDelay: rng.IntN(2) == 0, NoQuickAck: rng.IntN(4) == 0, KeepAlive: rng.IntN(4) == 0})
+		e.tcb.SetOptions(p.now, UserOptions{NoDelay: rng.IntN(2) == 0, NoQuickAck: rng.IntN(4) == 0,
+			KeepAlive: rng.IntN(4) == 0})
 	}
 	if p.ends[0].lazy+p.ends[1].lazy > 0 { // a lazy reader of many small pieces only takes long
 		for _, e := range p.ends {

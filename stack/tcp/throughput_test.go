@@ -11,15 +11,16 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/throughput.golden anew")
 
-// TestThroughput freezes what the connection makes of a path of 100 Mbit/s and 40 ms in virtual time, by loss and by the
-// size of the buffers. It is exact, so every change of the engine's behaviour shows: run with -update and look at the
+// TestThroughput freezes what the connection makes of a path of 100 Mbit/s and 40 ms in virtual time, by loss and by
+// the size of the buffers. It is exact, so every change of the engine's behaviour shows: run with -update and look at the
 // difference. Its shape is checked, too, for that look.
 func TestThroughput(t *testing.T) {
 	losses := []float64{0, 0.0001, 0.001, 0.01, 0.05}
 	buffers := []int{8 << 10, 32 << 10, 128 << 10, 512 << 10, 2 << 20}
 	var rates [5][5]int
 	var out strings.Builder
-	fmt.Fprintf(&out, "Goodput in KiB/s over 100 Mbit/s, 40 ms, by loss and buffers. 100 Mbit/s are 12207 KiB/s on the wire.\n\n%8s", "")
+	fmt.Fprintf(&out, "Goodput in KiB/s over 100 Mbit/s, 40 ms, by loss and buffers. "+
+		"100 Mbit/s are 12207 KiB/s on the wire.\n\n%8s", "")
 	for _, b := range buffers {
 		fmt.Fprintf(&out, "%8dK", b>>10)
 	}

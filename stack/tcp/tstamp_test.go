@@ -107,8 +107,8 @@ func TestPAWS(t *testing.T) {
 	d.holds("una 1")
 }
 
-// TestPAWSAcksAreThrottled: an empty stale segment draws an ACK, but not without limit (RFC 5961 7: both ends would go on
-// for ever).
+// TestPAWSAcksAreThrottled: an empty stale segment draws an ACK, but not without limit (RFC 5961 7: both ends would go
+// on for ever).
 func TestPAWSAcksAreThrottled(t *testing.T) {
 	d := start(t, setup{ts: true})
 	d.in("A 1:101 ack 1 ts 5000")
@@ -149,8 +149,8 @@ func TestPAWSAfter24Days(t *testing.T) {
 	}
 }
 
-// TestTimestampClock: our clock ticks each millisecond (RFC 7323 5.4: 1 ms to 1 s), begins at a random offset, and wraps
-// without harm.
+// TestTimestampClock: our clock ticks each millisecond (RFC 7323 5.4: 1 ms to 1 s), begins at a random offset, and
+// wraps without harm.
 func TestTimestampClock(t *testing.T) {
 	d := start(t, setup{ts: true})
 	for range 5 {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestUrgentReceived: the pointer points behind the last urgent octet (RFC 6093 4), the user learns that there is urgent
-// data and how much is left of it, and it stays in the stream (RFC 6093 5).
+// TestUrgentReceived: the pointer points behind the last urgent octet (RFC 6093 4), the user learns that there is
+// urgent data and how much is left of it, and it stays in the stream (RFC 6093 5).
 //
 // RFC 9293 MUST-30: the urgent mechanism is supported.
 // RFC 9293 MUST-62: the pointer is of the first octet that is not urgent.

@@ -192,7 +192,8 @@ func TestCounters(t *testing.T) {
 	}
 }
 
-// TestWriteBeforeEstablished: data is queued in SYN-SENT and SYN-RECEIVED, and leaves with the handshake's end (3.10.2).
+// TestWriteBeforeEstablished: data is queued in SYN-SENT and SYN-RECEIVED, and leaves with the handshake's end
+// (3.10.2).
 func TestWriteBeforeEstablished(t *testing.T) {
 	for _, simultaneous := range []bool{false, true} {
 		d := newDUT(t, setup{})

@@ -70,7 +70,7 @@ var rowsSynReceived = []row{
 	{"A 1 ack 2", SynReceived, "R 2", "una 0", "as above"},
 	{"A 0 ack 1", SynReceived, "A 1 ack 1", "una 0", "3.10.7.4, first: before the window"},
 	{"A 2000 ack 1", Established, "", "una 1", "the last acceptable number"},
-	{"A 2001 ack 1", SynReceived, "A 1 ack 1", "una 0", "3.10.7.4, first: at the right edge; MUST-66 is not for SYN-RECEIVED"},
+	{"A 2001 ack 1", SynReceived, "A 1 ack 1", "una 0", "3.10.7.4, first; MUST-66 is not for SYN-RECEIVED"},
 	{"PA 1:11 ack 1", Established, "A 1 ack 11", "una 1 queued 10", "continue processing in ESTABLISHED"},
 	{"PA 1:11 ack 2", SynReceived, "R 2", "queued 0", "3.10.7.4, fifth"},
 	{"PA 11:21 ack 1", Established, "A 1 ack 1 ?sack 11:21", "una 1 queued 0", "3.10.7.4, seventh: out of order"},

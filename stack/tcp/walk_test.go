@@ -225,8 +225,8 @@ func TestWalkCoversAll(t *testing.T) {
 		"RST":     func(e string) bool { return strings.HasPrefix(e, "R ") },
 		"no ACK":  func(e string) bool { return strings.HasPrefix(e, "- ") },
 	}
-	for _, call := range []string{"write", "read", "closewrite", "closeread", "close", "abort", "nodelay", "soft", "hard", "toobig",
-		"early"} {
+	for _, call := range []string{"write", "read", "closewrite", "closeread", "close", "abort", "nodelay", "soft", "hard",
+		"toobig", "early"} {
 		kinds[call] = func(e string) bool { return e == call || strings.HasPrefix(e, call+" ") }
 	}
 	for s := Established; s <= Closing; s++ {
@@ -252,12 +252,13 @@ func TestWalkCoversAll(t *testing.T) {
 // segment that is answered draws more than two segments, and none is drawn by a RST. (RFC 9293 3.10.7: a RST is never
 // answered but by a challenge ACK.)
 func TestWalkFlags(t *testing.T) {
-	builds := []func(*dut){inSynSent, inSynReceived, inEstablished, inFinWait1, inFinWait2, inCloseWait, inClosing, inLastAck,
-		inTimeWait}
+	builds := []func(*dut){inSynSent, inSynReceived, inEstablished, inFinWait1, inFinWait2, inCloseWait, inClosing,
+		inLastAck, inTimeWait}
 	for i, build := range builds {
 		for _, v := range variants[2:4] {
 			for flags := range 64 {
-				for _, at := range []string{"-1", "0", "1", "100:102", "101", "101:102", "102", "2000:2001", "2000:2002", "2001", "5000"} {
+				for _, at := range []string{"-1", "0", "1", "100:102", "101", "101:102", "102", "2000:2001", "2000:2002", "2001",
+					"5000"} {
 					for _, ack := range []int{-70000, 1, 101, 102, 202} {
 						s := v.s
 						s.rcv = 2000

@@ -9,8 +9,8 @@ import (
 	"github.com/gotcp/gotcp/stack/seq"
 )
 
-// TestRightEdgeNeverMovesLeft: whatever arrives and is read, no segment takes back a window that an earlier one offered,
-// but for the rounding of the scaled field (RFC 7323 2.4).
+// TestRightEdgeNeverMovesLeft: whatever arrives and is read, no segment takes back a window that an earlier one
+// offered, but for the rounding of the scaled field (RFC 7323 2.4).
 //
 // RFC 9293 SHLD-14: a receiver should not shrink the window.
 func TestRightEdgeNeverMovesLeft(t *testing.T) {
@@ -99,7 +99,8 @@ func TestWindowField(t *testing.T) {
 
 // TestWindowScaleOffered: the smallest shift for the largest buffer (RFC 7323 2.3), as Linux's peers expect it.
 func TestWindowScaleOffered(t *testing.T) {
-	for buf, want := range map[int]int{65535: 0, 65536: 1, 1 << 20: 5, 6 << 20: 7, 15_000_000: 8, 1 << 30: 14, 1 << 31: 14} {
+	for buf, want := range map[int]int{65535: 0, 65536: 1, 1 << 20: 5, 6 << 20: 7, 15_000_000: 8, 1 << 30: 14,
+		1 << 31: 14} {
 		d := newDUT(t, setup{tune: func(c *Config) { c.RcvBufMax = buf }})
 		d.tcb.Connect(d.now, d.params())
 		d.drain()
@@ -107,7 +108,8 @@ func TestWindowScaleOffered(t *testing.T) {
 	}
 }
 
-// TestPeerWindow: SND.WND is unsigned, scaled outside of SYNs only, and the peer's shift is at most 14 (RFC 7323 2.2, 2.3).
+// TestPeerWindow: SND.WND is unsigned, scaled outside of SYNs only, and the peer's shift is at most 14 (RFC 7323 2.2,
+// 2.3).
 //
 // RFC 9293 MUST-1: the window is an unsigned number.
 func TestPeerWindow(t *testing.T) {
