@@ -81,7 +81,8 @@ func TestInfoAnytime(t *testing.T) {
 // TestStateNames are RFC 9293's.
 func TestStateNames(t *testing.T) {
 	want := map[State]string{Closed: "CLOSED", Listen: "LISTEN", SynSent: "SYN-SENT", SynReceived: "SYN-RECEIVED",
-		Established: "ESTABLISHED", FinWait1: "FIN-WAIT-1", FinWait2: "FIN-WAIT-2", CloseWait: "CLOSE-WAIT", Closing: "CLOSING", LastAck: "LAST-ACK",
+		Established: "ESTABLISHED", FinWait1: "FIN-WAIT-1", FinWait2: "FIN-WAIT-2", CloseWait: "CLOSE-WAIT",
+		Closing: "CLOSING", LastAck: "LAST-ACK",
 		TimeWaitState: "TIME-WAIT", 0: "CLOSED", 99: "INVALID"}
 	for s, name := range want {
 		if s.String() != name {

@@ -38,7 +38,7 @@ var rowsEstablished = []row{
 	{"A 101:2201 ack 101", Established, "A 201 ack 2101", "queued 2000", "as above, in order"},
 	{"A 51:2201 ack 101", Established, "A 201 ack 2101 ?sack 51:101", "queued 2000", "both ends are cut off"},
 	{"A 1:101 ack 201", Established, "A 201 ack 101 ?sack 1:101", "una 101 queued 0", "3.10.7.4, first; RFC 2883: D-SACK"},
-	{"A 201:301 ack 201", Established, "A 201 ack 101 ?sack 201:301", "una 201 queued 0", "RFC 5681 4.2: duplicate ACK at once"},
+	{"A 201:301 ack 201", Established, "A 201 ack 101 ?sack 201:301", "una 201 queued 0", "RFC 5681 4.2: at once"},
 	{"A 2101:2201 ack 201", Established, "A 201 ack 101", "una 201", "beyond the window; MUST-66's allowance at its edge"},
 	{"A 2102:2202 ack 201", Established, "A 201 ack 101", "una 101", "3.10.7.4, first"},
 	{"A 101:201 ack 202", Established, "A 201 ack 101", "queued 0", "3.10.7.4, fifth: drop the segment"},
