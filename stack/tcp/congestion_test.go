@@ -238,3 +238,44 @@ func TestLargerMSSKeepsOneSegment(t *testing.T) {
 		t.Errorf("cwnd %d, SMSS %d", w.Cwnd, w.SMSS)
 	}
 }
+
+// TestCongestionAvoidanceExact: cwnd grows by a segment with the very ACK that completes a window (RFC 5681 3.1).
+func TestCongestionAvoidanceExact(t *testing.T) {
+	w := Window{Cwnd: 5000, Ssthresh: 5000, SMSS: 1000}
+	var r newReno
+	for i, want := range []int{5000, 5000, 5000, 5000, 6000, 6000, 6000, 6000, 6000, 6000, 7000} {
+		if r.Ack(0, &w, 1000, 0); w.Cwnd != want {
+			t.Errorf("cwnd is %d after %d segments, want %d", w.Cwnd, i+1, want)
+		}
+	}
+}
+
+// TestCwndHalfUsed: in slow start the window grows where more than half of it was in use (Linux's
+// tcp_is_cwnd_limited), beyond ssthresh only where all of it was.
+func TestCwndHalfUsed(t *testing.T) {
+	for n, want := range map[int]int{5: 10000, 6: 16000} {
+		d := start(t, setup{})
+		d.write(n * 1000)
+		d.in(fmt.Sprintf("A 1 ack %d", 1+n*1000))
+		d.cwnd(want, noSsthresh)
+	}
+	for n, grows := range map[int]bool{4: false, 5: true} {
+		d := start(t, setup{})
+		d.tcb.cong.Cwnd, d.tcb.cong.Ssthresh = 5000, 5000
+		for range 5 {
+			d.write(n * 1000)
+			d.in(fmt.Sprintf("A 1 ack %d", d.tcb.snd.nxt.Minus(testISS)))
+		}
+		if got := d.tcb.cong.Cwnd > 5000; got != grows {
+			t.Errorf("%d of 5 segments in use: cwnd %d", n, d.tcb.cong.Cwnd)
+		}
+	}
+}
+
+// TestSameMSSKeepsCwnd: setting options that change no size changes no window.
+func TestSameMSSKeepsCwnd(t *testing.T) {
+	d := flying(t, setup{})
+	d.in("A 1 ack 101")
+	d.call(func(t *TCB) { t.SetOptions(d.now, UserOptions{NoDelay: true}) })
+	d.cwnd(10100, noSsthresh)
+}

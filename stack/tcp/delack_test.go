@@ -188,3 +188,65 @@ func TestWindowUpdateOnRead(t *testing.T) {
 	d.get(6500)
 	d.out("A 1 ack 9001 win 10000")
 }
+
+// TestAckOfSmallFullSegments: a peer whose full segments are small has every second one acknowledged, too: two of
+// a size in a row that end no burst tell (Linux's tcp_measure_rcv_mss; RFC 9293 SHLD-19).
+func TestAckOfSmallFullSegments(t *testing.T) {
+	for _, c := range []struct {
+		flags string
+		sizes []int
+		quick bool
+	}{
+		{"A", []int{200, 200}, true},
+		{"A", []int{48, 48}, true}, // the least that counts
+		{"A", []int{47, 47}, false},
+		{"PA", []int{200, 200}, false}, // ends of bursts
+		{"A", []int{100, 200}, false},  // no two alike
+	} {
+		d, at := calm(t, setup{})
+		send := func(n int) {
+			d.in(fmt.Sprintf("%s %d:%d ack 1", c.flags, at, at+n))
+			at += n
+		}
+		for range 2 {
+			for _, n := range c.sizes {
+				send(n)
+			}
+			d.elapse(200 * ms)
+			d.skip()
+		}
+		send(c.sizes[0])
+		d.out()
+		send(c.sizes[1])
+		if got := len(d.queue) == 1; got != c.quick {
+			t.Errorf("%s %v: acknowledged at once: %v, want %v", c.flags, c.sizes, got, c.quick)
+		}
+	}
+}
+
+// TestDelayAdapts: the delay follows the gaps between segments (Linux's tcp_event_data_recv) and doubles where it ran
+// out in vain.
+func TestDelayAdapts(t *testing.T) {
+	d, at := calm(t, setup{})
+	last := d.now.Add(-10 * ms)
+	for i, c := range []struct{ gap, ato time.Duration }{
+		{10 * ms, 40 * ms}, // up to half the least: a mean with it
+		{50 * ms, 90 * ms}, // 40 ms were over: 80; less than that: half of it and the gap
+		{20 * ms, 65 * ms},
+		{65 * ms, 65 * ms},   // not less: as it was
+		{300 * ms, 130 * ms}, // the delay ran out again; an RTO is no pause yet
+		{301 * ms, 200 * ms}, // but longer is: acknowledged at once (below)
+	} {
+		d.elapse(last.Add(c.gap).Sub(d.now))
+		d.skip()
+		last = d.now
+		d.in(fmt.Sprintf("PA %d:%d ack 1", at, at+10))
+		at += 10
+		if got := time.Duration(d.tcb.Info(d.now).ATO) * time.Microsecond; got != c.ato {
+			t.Errorf("step %d: the delay is %v after a gap of %v, want %v", i, got, c.gap, c.ato)
+		}
+		if got := len(d.queue) == 1; got != (c.gap > 300*ms) {
+			t.Errorf("step %d: acknowledged at once: %v", i, got)
+		}
+	}
+}

@@ -253,3 +253,22 @@ func TestReset(t *testing.T) {
 		d.out(slices.Clone(c.want)...)
 	}
 }
+
+// TestHalfOpenWithoutWindow: with no room, text is not acceptable, but the ACK and a FIN are (RFC 9293 3.4); and with
+// room, text that only begins before the window is.
+func TestHalfOpenWithoutWindow(t *testing.T) {
+	for _, c := range []struct {
+		rcv  int
+		in   string
+		want Verdict
+	}{{0, "A 1 ack 1", Promote}, {0, "FA 1 ack 1", Promote}, {0, "PA 1:11 ack 1", Reply},
+		{5000, "PA 0:11 ack 1", Promote}} {
+		d := newDUT(t, setup{})
+		d.s.rcv = c.rcv
+		d.listen("S 0")
+		var out wire.Segment
+		if got := d.half.Segment(d.now, &d.cfg, d.segment(parseLine(c.in)), &out); got != c.want {
+			t.Errorf("window %d: %s: verdict %d, want %d", c.rcv, c.in, got, c.want)
+		}
+	}
+}

@@ -110,3 +110,39 @@ func TestTime(t *testing.T) {
 		t.Error("Add overflows")
 	}
 }
+
+// TestInfoSuperSegments: what is counted in segments counts those on the wire.
+func TestInfoSuperSegments(t *testing.T) {
+	for n, want := range map[int]uint32{999: 1, 1000: 1, 1001: 2, 2999: 3, 3000: 3} {
+		if got := segments(n, 1000); got != want {
+			t.Errorf("%d octets are %d segments of 1000, want %d", n, got, want)
+		}
+	}
+	d := start(t, setup{max: 60000})
+	before := d.tcb.Info(d.now)
+	d.write(2500)
+	after := d.tcb.Info(d.now)
+	if got := after.DataSegsOut - before.DataSegsOut; got != 3 {
+		t.Errorf("DataSegsOut counts %d, want 3", got)
+	}
+	if before.SegsOut != 2 || after.SegsOut <= before.SegsOut {
+		t.Errorf("SegsOut is %d after the handshake, then %d", before.SegsOut, after.SegsOut)
+	}
+}
+
+// TestInfoSent: BytesSent is what left, retransmissions included, and not what waits; Sacked counts duplicate ACKs
+// where there is no SACK.
+func TestInfoSent(t *testing.T) {
+	d := flying(t, setup{win: 10000})
+	if got := d.tcb.Info(d.now).BytesSent; got != 10000 {
+		t.Errorf("BytesSent %d, want 10000 of the 30000 written", got)
+	}
+	d.in("A 1 ack 1", "A 1 ack 1")
+	if got := d.tcb.Info(d.now).Sacked; got != 2 {
+		t.Errorf("Sacked %d, want 2", got)
+	}
+	d.elapse(d.due())
+	if in := d.tcb.Info(d.now); in.BytesSent != 11000 || in.BytesRetrans != 1000 {
+		t.Errorf("BytesSent %d, BytesRetrans %d; want 11000, 1000", in.BytesSent, in.BytesRetrans)
+	}
+}

@@ -351,3 +351,46 @@ func TestDSACKWithHeldData(t *testing.T) {
 		})
 	}
 }
+
+// TestRunsBounded: as many runs as maxRuns says are kept, and one that joins two makes room.
+func TestRunsBounded(t *testing.T) {
+	var o reassembly
+	put := func(at int) bool {
+		s := seq.Span{Start: seq.Num(at), End: seq.Num(at + 10)}
+		return o.insert(s, patternBytes(at, 10), func(seq.Span) {})
+	}
+	for i := range maxRuns {
+		if !put(i * 20) {
+			t.Fatalf("run %d is refused", i)
+		}
+	}
+	if put(maxRuns * 20) {
+		t.Errorf("%d runs are kept, more than %d", len(o.runs), maxRuns)
+	}
+	if !put(10) || !put(maxRuns*20) {
+		t.Error("a run that joins two makes no room")
+	}
+	size := 0
+	for i := range o.runs {
+		size += o.runs[i].data.memory()
+	}
+	if size != o.size {
+		t.Errorf("%d octets of memory are held, and %d are counted", size, o.size)
+	}
+}
+
+// TestAdoptionEdges: text anywhere in the buffer is adopted, from its first octet to its last.
+func TestAdoptionEdges(t *testing.T) {
+	for _, at := range []int{0, BufSize - 60000} {
+		d := start(t, setup{})
+		in := d.segment(parseLine("PA 1 ack 1"))
+		in.Buf = GetBuf()
+		text := in.Buf[at : at+60000]
+		fillPattern(text, 0)
+		in.Payload.Append(text)
+		if d.tcb.Segment(d.now, in); !in.Adopted {
+			t.Errorf("text at %d is not adopted", at)
+		}
+		d.get(60000)
+	}
+}

@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -222,5 +223,30 @@ func TestNoMeasurementOfNonsense(t *testing.T) {
 	d.tcb.Segment(d.now, in)
 	if got := d.tcb.Info(d.now).RTT; got != before {
 		t.Errorf("SRTT went from %d to %d us", before, got)
+	}
+}
+
+// TestSampleBeyondRTO: a round trip longer than the RTO counts, but not after the timer's retransmission: there the
+// echo may be that of an original whose ACK was lost, and would measure our own time-out.
+func TestSampleBeyondRTO(t *testing.T) {
+	d := start(t, setup{ts: true, sack: true})
+	d.write(10000)
+	rtt, echo := d.tcb.Info(d.now).RTT, int32(d.lastTS-testTS)
+	d.elapse(100 * ms)
+	d.in("A 1 ack 1 sack 1001:5001") // the first is sent again, and the timer starts again
+	d.elapse(250 * ms)
+	d.in(fmt.Sprintf("A 1 ack 10001 ts %d/%d", d.peerClock()-peerTS, echo))
+	if got := d.tcb.Info(d.now).RTT; got <= rtt {
+		t.Errorf("SRTT %d us after a round trip of 350 ms, %d before", got, rtt)
+	}
+
+	d = start(t, setup{ts: true})
+	d.write(1000)
+	rtt, echo = d.tcb.Info(d.now).RTT, int32(d.lastTS-testTS)
+	d.tick(300 * ms)
+	d.elapse(50 * ms)
+	d.in(fmt.Sprintf("A 1 ack 1001 ts %d/%d", d.peerClock()-peerTS, echo))
+	if got := d.tcb.Info(d.now).RTT; got != rtt {
+		t.Errorf("SRTT %d us after an echo that is older than the retransmission, want %d as before", got, rtt)
 	}
 }

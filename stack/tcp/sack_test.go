@@ -224,3 +224,12 @@ func TestScoreboardReleased(t *testing.T) {
 		t.Error("a dead connection keeps its scoreboard")
 	}
 }
+
+// TestPayloadLeavesRoomForSACK: data that carries a SACK option is shorter by it (Eff.snd.MSS, RFC 9293 3.7.1 MUST-16).
+func TestPayloadLeavesRoomForSACK(t *testing.T) {
+	d := start(t, setup{sack: true, user: UserOptions{NoDelay: true}})
+	d.in("A 1001:2001 ack 1")
+	d.skip()
+	d.write(2000) // an option of 4 + 8 octets
+	d.out("A 1:989 ack 1 sack 1001:2001", "A 989:1977 ack 1 sack 1001:2001", "PA 1977:2001 ack 1 sack 1001:2001")
+}

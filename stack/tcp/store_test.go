@@ -181,3 +181,25 @@ func TestLentPayload(t *testing.T) {
 		}
 	}
 }
+
+// TestBlocksGrow: many small pieces end up in few blocks.
+func TestBlocksGrow(t *testing.T) {
+	var s store
+	for at := 0; at < 128<<10; at += 100 {
+		s.append(patternBytes(at, 100))
+	}
+	n := 0
+	for b := s.head; b != nil; b = b.next {
+		n++
+	}
+	if n > 4 { // 2 KiB, 16 KiB, 64 KiB, 64 KiB
+		t.Errorf("128 KiB are held in %d blocks", n)
+	}
+}
+
+// TestBufSize: a block holds the largest packet, and the header that a device puts before it (virtio's has 12 octets).
+func TestBufSize(t *testing.T) {
+	if BufSize < 1<<16-1+12 {
+		t.Errorf("%d octets", BufSize)
+	}
+}

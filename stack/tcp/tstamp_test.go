@@ -191,3 +191,22 @@ func TestDuplicateUpdatesEcho(t *testing.T) {
 	d.in("A 100 ack 1 ts 4000") // a keep-alive probe doesn't, either
 	d.out("A 1 ack 101 ts 100/2000")
 }
+
+// TestPAWSAge: the 24 days count from when TS.Recent was set, not from the beginning; and the first segment after them
+// is what is echoed from then on (RFC 7323 5.5).
+func TestPAWSAge(t *testing.T) {
+	const day = 24 * time.Hour
+	d := start(t, setup{ts: true})
+	d.elapse(20 * day)
+	d.in("PA 1:11 ack 1")
+	recent := int(d.tcb.ts.recent - peerTS)
+	d.elapse(10 * day)
+	d.in(fmt.Sprintf("PA 11:21 ack 1 ts %d", recent-1))
+	if got := d.tcb.Queued(); got != 10 {
+		t.Errorf("an old segment is taken ten days after the last: %d octets", got)
+	}
+	d.elapse(15 * day)
+	d.skip()
+	d.in(fmt.Sprintf("PA 11:21 ack 1 ts %d", recent-1))
+	d.out(fmt.Sprintf("A 1 ack 21 ts %d/%d", int32(d.lastTS-testTS), recent-1))
+}

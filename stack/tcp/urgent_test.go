@@ -116,3 +116,13 @@ func TestUrgentNotHeld(t *testing.T) {
 	d.drain()
 	d.out("PAU 11:12 ack 1 urg 1")
 }
+
+// TestUrgentNothing: no octets are no urgent octets.
+func TestUrgentNothing(t *testing.T) {
+	d := start(t, setup{})
+	if n, err := d.tcb.WriteUrgent(d.now, nil); n != 0 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	d.write(10)
+	d.out("PA 1:11 ack 1")
+}

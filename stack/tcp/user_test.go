@@ -290,3 +290,46 @@ func TestSetBuffers(t *testing.T) {
 		t.Error("the connection has suffered")
 	}
 }
+
+// TestReady: what Ready tells holds now, no more and no less.
+func TestReady(t *testing.T) {
+	d := newDUT(t, setup{})
+	d.connect()
+	ready := func(when string, want Events) {
+		t.Helper()
+		if got := d.tcb.Ready(); got != want {
+			t.Errorf("%s: %b, want %b", when, got, want)
+		}
+	}
+	ready("SYN-SENT", 0)
+	d.in("SA 0 ack 1" + d.synOptions())
+	ready("ESTABLISHED", Opened|Writable)
+	d.in("PA 1:11 ack 1")
+	ready("with data", Opened|Writable|Readable)
+	d.get(10)
+	ready("after Read", Opened|Writable)
+	d.in("FA 11 ack 1")
+	ready("after the peer's FIN", Opened|Writable|Readable)
+}
+
+// TestAbortOfDead: an Abort of a dead connection leaves its error to the user, for whom none was pending.
+func TestAbortOfDead(t *testing.T) {
+	d := start(t, setup{})
+	d.in("R 1")
+	d.tcb.Abort(d.now, 0)
+	d.holds("err ECONNRESET")
+	d.tcb.Abort(d.now, syscall.ECONNABORTED)
+	if err := d.tcb.Err(); err != syscall.ECONNABORTED {
+		t.Errorf("the pending error is %v, want ECONNABORTED", err)
+	}
+}
+
+// TestSetBuffersOne: 0 leaves a limit as it is.
+func TestSetBuffersOne(t *testing.T) {
+	d := start(t, setup{snd: 5000, rcv: 6000})
+	d.tcb.SetBuffers(d.now, 0, 7000)
+	d.tcb.SetBuffers(d.now, 8000, 0)
+	if snd, rcv := d.tcb.Buffers(); snd != 8000 || rcv != 7000 {
+		t.Errorf("limits %d, %d; want 8000, 7000", snd, rcv)
+	}
+}

@@ -285,3 +285,75 @@ func TestOverrideTimeout(t *testing.T) {
 	d.tick(d.due())
 	d.out("A 4001:4901 ack 1") // what the window takes
 }
+
+// TestFINInsideWindow: the FIN takes a sequence number, so it waits where the data fills the window.
+func TestFINInsideWindow(t *testing.T) {
+	d := start(t, setup{win: 1000})
+	d.hold = true
+	d.write(1000)
+	d.closeWrite()
+	d.hold = false
+	d.drain()
+	d.out("PA 1:1001 ack 1")
+	d.in("A 1 ack 1001")
+	d.out("FA 1001 ack 1")
+}
+
+// TestEdgeMovesByWholeSteps: receiver's SWS avoidance (RFC 9293 3.8.6.2.2): a hundred octets of room are not offered.
+//
+// RFC 9293 MUST-39
+func TestEdgeMovesByWholeSteps(t *testing.T) {
+	d := start(t, setup{rcv: 10000})
+	d.in("A 1:1001 ack 1")
+	d.out("A 1 ack 1001 win 9000")
+	d.get(100)
+	d.in("A 1001:1101 ack 1")
+	d.out("A 1 ack 1101 win 8900") // the edge stays at 10001
+	d.get(900)
+	d.in("A 1101:1201 ack 1")
+	d.out("A 1 ack 1201 win 9800") // a full segment's worth is free
+}
+
+// TestEdgeOnTheWire: with window scaling, rounding doesn't take back what was offered while the peer sends odd numbers
+// of octets (RFC 9293 SHLD-14): for as long as they are less than a unit of the window field.
+func TestEdgeOnTheWire(t *testing.T) {
+	d := start(t, setup{ws: 7})
+	unit := 1 << d.tcb.rcv.wscale
+	edge := 0
+	for at := 1; at < unit-1; at++ {
+		d.in(fmt.Sprintf("PA %d:%d ack 1", at, at+1))
+		d.elapse(200 * ms)
+		for _, q := range d.queue {
+			now := q.seg.Ack.Minus(testIRS) + int(q.seg.Window)*unit
+			if now < edge {
+				t.Fatalf("after %d octets the edge goes back from %d to %d", at, edge, now)
+			}
+			edge = now
+		}
+		d.skip()
+	}
+	if edge < 65536 {
+		t.Errorf("the edge is at %d, and 65535 octets were offered in the SYN", edge)
+	}
+}
+
+// TestUpdateWhereDoubled: reading announces a window that has doubled exactly, also after our FIN.
+func TestUpdateWhereDoubled(t *testing.T) {
+	for _, st := range []string{"ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2"} {
+		d := start(t, setup{rcv: 10000})
+		if st != "ESTABLISHED" {
+			d.closeWrite()
+		}
+		if st == "FIN-WAIT-2" {
+			d.in("A 1 ack 2")
+		}
+		d.in("A 1:9001 ack 1")
+		d.skip()
+		d.get(999)
+		d.out()
+		d.get(1)
+		if len(d.queue) != 1 || d.queue[0].seg.Window != 2000 {
+			t.Errorf("%s: %d segments announce the room, want one with a window of 2000", st, len(d.queue))
+		}
+	}
+}
