@@ -21,15 +21,17 @@ func netAddr(network string, a netip.AddrPort) net.Addr {
 	return &net.UDPAddr{IP: ip, Port: int(a.Port()), Zone: a.Addr().Zone()}
 }
 
-// opAddr is netAddr for an address that was resolved: port 0 of the unspecified address is one, too.
+// opAddr is the address of an error, of which what was resolved is one: package net has IPv4 in 16 octets there. Port 0
+// of the unspecified address is one, too.
 func opAddr(network string, a netip.AddrPort) net.Addr {
-	if a != (netip.AddrPort{}) {
-		return netAddr(network, a)
+	var ip net.IP
+	if a.Addr().IsValid() {
+		ip = net.IP(a.Addr().AsSlice()).To16()
 	}
 	if isTCP(network) {
-		return &net.TCPAddr{}
+		return &net.TCPAddr{IP: ip, Port: int(a.Port()), Zone: a.Addr().Zone()}
 	}
-	return &net.UDPAddr{}
+	return &net.UDPAddr{IP: ip, Port: int(a.Port()), Zone: a.Addr().Zone()}
 }
 
 // addrPort is the address of a *net.TCPAddr or *net.UDPAddr, of which only IPv4 and the unspecified one are IPv4 in

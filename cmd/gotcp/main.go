@@ -121,6 +121,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			dialCommand(),
 			pingCommand(),
 			benchCommand(),
+			parityCommand(),
 		},
 		Action:         unknownVerb,
 		ExitErrHandler: func(*cli.Context, error) {}, // status does it

@@ -1,0 +1,15 @@
+//go:build !linux
+
+package parity
+
+import (
+	"errors"
+	"net"
+	"syscall"
+)
+
+// kernelStatus is for Linux, with which the stack is compared.
+func kernelStatus(net.Conn) (status, error) { return status{}, errors.ErrUnsupported }
+
+// getInt is for Linux.
+func getInt(syscall.RawConn, int, int) (int, error) { return 0, errors.ErrUnsupported }

@@ -1,0 +1,8 @@
+package parity
+
+import "slices"
+
+// questions are all there are.
+func questions() []question {
+	return slices.Concat(dialQuestions, listenQuestions, readQuestions, writeQuestions, closeQuestions, udpQuestions)
+}

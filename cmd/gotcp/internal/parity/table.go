@@ -1,0 +1,50 @@
+package parity
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+)
+
+// WriteTable prints the differences: for each the parts in which the answers aren't equal.
+func WriteTable(w io.Writer, r *Report) error {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	if len(r.Differences) > 0 {
+		fmt.Fprintln(t, "NETWORK\tQUESTION\tSTEP\tPART\tSTACK\tKERNEL\tDEVIATION")
+	}
+	for _, d := range r.Differences {
+		number := "none"
+		if d.Deviation > 0 {
+			number = fmt.Sprint(d.Deviation)
+		}
+		for _, p := range parts(d.Stack, d.Kernel) {
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.Pair, d.Question, d.Kernel.Step, p[0], p[1], p[2], number)
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%d answers to %d questions compared: %d differ, %d of them undocumented "+
+		"(see netapi/DEVIATIONS.md)\n", r.Answers, r.Questions, len(r.Differences), r.Undocumented())
+	return err
+}
+
+// parts lists what is different between two answers: a name and the two values.
+func parts(stack, kernel Answer) (list [][3]string) {
+	for _, p := range [][3]string{
+		{"step", stack.Step, kernel.Step}, {"n", stack.N, kernel.N}, {"error", stack.Err, kernel.Err},
+		{"types", stack.Types, kernel.Types}, {"is", stack.Is, kernel.Is}, {"flags", stack.Flags, kernel.Flags},
+		{"op", stack.Op, kernel.Op}, {"value", stack.Value, kernel.Value},
+	} {
+		if p[1] != p[2] {
+			for i := range p {
+				if p[i] = strings.TrimSpace(p[i]); p[i] == "" {
+					p[i] = "-"
+				}
+			}
+			list = append(list, p)
+		}
+	}
+	return list
+}
