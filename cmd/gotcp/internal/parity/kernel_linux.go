@@ -39,3 +39,17 @@ func getInt(raw syscall.RawConn, level, opt int) (v int, err error) {
 	}
 	return v, os.NewSyscallError("getsockopt", err)
 }
+
+// setInt sets an option of such a socket.
+func setInt(raw syscall.RawConn, level, opt, v int) (err error) {
+	if raw, ok := raw.(interface {
+		SetsockoptInt(level, opt, value int) error
+	}); ok {
+		return raw.SetsockoptInt(level, opt, v)
+	}
+	cerr := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), level, opt, v) })
+	if cerr != nil {
+		return cerr
+	}
+	return os.NewSyscallError("setsockopt", err)
+}

@@ -13,3 +13,6 @@ func kernelStatus(net.Conn) (status, error) { return status{}, errors.ErrUnsuppo
 
 // getInt is for Linux.
 func getInt(syscall.RawConn, int, int) (int, error) { return 0, errors.ErrUnsupported }
+
+// setInt is for Linux.
+func setInt(syscall.RawConn, int, int, int) error { return errors.ErrUnsupported }

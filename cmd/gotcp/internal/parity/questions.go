@@ -4,5 +4,6 @@ import "slices"
 
 // questions are all there are.
 func questions() []question {
-	return slices.Concat(dialQuestions, listenQuestions, readQuestions, writeQuestions, closeQuestions, udpQuestions)
+	return slices.Concat(dialQuestions, listenQuestions, readQuestions, writeQuestions, closeQuestions, udpQuestions,
+		moreQuestions)
 }

@@ -2,8 +2,6 @@ package parity
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -120,7 +118,7 @@ func (p *Pair) compare(ctx context.Context, q question) (answers int, found []Di
 		found = found[:0]
 		for i := range answers {
 			d := Difference{Pair: p.Name, Question: q.name, Stack: at(stack, i), Kernel: at(kernel, i)}
-			if d.Stack != d.Kernel {
+			if d.Stack != d.Kernel || d.Stack.Step == stuck { // which is never an answer, also where both say it
 				d.Deviation = deviationOf(&d)
 				found = append(found, d)
 			}
@@ -131,6 +129,9 @@ func (p *Pair) compare(ctx context.Context, q question) (answers int, found []Di
 	}
 	return answers, found
 }
+
+// stuck is the step of a question that cannot be asked to its end.
+const stuck = "(cannot go on)"
 
 // at is the answer with a number, or one that says there's none.
 func at(answers []Answer, i int) Answer {
@@ -153,7 +154,7 @@ func (h *Host) answer(ctx context.Context, qu question) (answers []Answer) {
 			if !ok {
 				panic(r)
 			}
-			q.err("(cannot go on)", errors.New(fmt.Sprint(f.error)))
+			q.err(stuck, f.error)
 		}
 		answers = q.answers
 	}()

@@ -37,7 +37,7 @@ func parts(stack, kernel Answer) (list [][3]string) {
 		{"types", stack.Types, kernel.Types}, {"is", stack.Is, kernel.Is}, {"flags", stack.Flags, kernel.Flags},
 		{"op", stack.Op, kernel.Op}, {"value", stack.Value, kernel.Value},
 	} {
-		if p[1] != p[2] {
+		if p[1] != p[2] || p[0] == "error" && stack.Step == stuck {
 			for i := range p {
 				if p[i] = strings.TrimSpace(p[i]); p[i] == "" {
 					p[i] = "-"
