@@ -5,9 +5,11 @@ import (
 	"context"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -127,7 +129,39 @@ func TestGRPCStop(t *testing.T) {
 	if _, err := stream.Recv(); status.Code(err) != codes.Unavailable {
 		t.Errorf("stream: %v", err)
 	}
-	if _, err := client.UnaryCall(within(t), &pb.SimpleRequest{}); status.Code(err) != codes.Unavailable {
+	if _, err := client.UnaryCall(within(t), &pb.SimpleRequest{}); status.Code(err) != codes.Unavailable ||
+		!strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("call: %v", err)
+	}
+}
+
+// TestGRPCKeepalive: a server whose pings are not answered closes the connection. This is how grpc-go finds dead peers on
+// connections that are not package net's: there it has TCP_USER_TIMEOUT as well.
+func TestGRPCKeepalive(t *testing.T) {
+	n := open(t)
+	ln := n.listen(t)
+	s := grpc.NewServer(grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Second, Timeout: 100 * time.Millisecond}))
+	go s.Serve(ln)
+	t.Cleanup(s.Stop)
+	c := n.dial(t, ln.Addr()) // a client that says hello and no more
+	if _, err := io.WriteString(c, http2.ClientPreface); err != nil {
+		t.Fatal(err)
+	}
+	f := http2.NewFramer(c, c)
+	must(t, f.WriteSettings())
+	must(t, c.SetReadDeadline(time.Now().Add(30*time.Second)))
+	pings := 0
+	for {
+		frame, err := f.ReadFrame()
+		if err == io.EOF {
+			break
+		}
+		must(t, err)
+		if frame.Header().Type == http2.FramePing {
+			pings++
+		}
+	}
+	if pings == 0 {
+		t.Error("closed without a ping")
 	}
 }

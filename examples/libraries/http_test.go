@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 golang.org/x/net/http2 is deprecated in favour of net/http, but programs use it, so it is tested.
+
 package libraries
 
 import (
