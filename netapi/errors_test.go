@@ -99,6 +99,8 @@ var nestings = map[string]nesting{
 	"SetKeepAlivePeriod": ofTCP("set", "setsockopt", func(c *TCPConn) error { return c.SetKeepAlivePeriod(1) }),
 	"SetKeepAliveConfig": ofTCP("set", "setsockopt", func(c *TCPConn) error { return c.SetKeepAliveConfig(keep) }),
 
+	"SetUserTimeout": ofTCP("set", "setsockopt", func(c *TCPConn) error { return c.SetUserTimeout(1) }),
+
 	"Accept":         ofListener("accept", "accept4", func(l *TCPListener) error { return second(l.Accept()) }),
 	"listener Close": ofListener("close", "close", (*TCPListener).Close),
 
@@ -254,6 +256,7 @@ func TestNoConnection(t *testing.T) {
 		"WriteTo":  second(c.WriteTo(nil)),
 		"Deadline": c.SetDeadline(time.Time{}),
 		"Linger":   c.SetLinger(0),
+		"UserTime": c.SetUserTimeout(0),
 		"Accept":   second(l.Accept()),
 		"LClose":   l.Close(),
 		"UDP":      second(u.WriteTo(nil, nil)),

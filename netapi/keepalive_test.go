@@ -3,6 +3,7 @@ package netapi
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"syscall"
 	"testing"
@@ -104,4 +105,28 @@ func TestKeepAliveSetters(t *testing.T) {
 			t.Errorf("%s too large: %v; want EINVAL", name, err)
 		}
 	}
+}
+
+// TestUserTimeout: the stack counts in milliseconds, and a time that is asked for is never cut short.
+func TestUserTimeout(t *testing.T) {
+	c, _, _ := connectLoop(t)
+	for d, want := range map[time.Duration]int{
+		0: 0, 1: 1, 1500 * time.Microsecond: 2, 3 * time.Second: 3000, 1<<63 - 1: math.MaxInt32,
+	} {
+		if err := c.SetUserTimeout(d); err != nil {
+			t.Errorf("%v: %v", d, err)
+		}
+		if got, err := c.s.Opt(syscall.IPPROTO_TCP, tcpUserTimeout); got != want || err != nil {
+			t.Errorf("%v becomes %d ms, %v; want %d", d, got, err, want)
+		}
+	}
+	if err := c.SetUserTimeout(-1); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("a negative time: %v; want EINVAL, as Linux has it", err)
+	}
+}
+
+// connectLoop makes a connection of a stack with itself.
+func connectLoop(t *testing.T) (dialled, accepted *TCPConn, l *TCPListener) {
+	n := newLoop(t)
+	return connect(t, n, n, "127.0.0.1:0")
 }

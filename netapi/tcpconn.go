@@ -2,6 +2,7 @@ package netapi
 
 import (
 	"io"
+	"math"
 	"net"
 	"sync"
 	"syscall"
@@ -68,6 +69,21 @@ func (c *TCPConn) SetKeepAliveConfig(config net.KeepAliveConfig) error {
 		return c.opError("set", wrap("setsockopt", err))
 	}
 	return nil
+}
+
+// tcpUserTimeout is Linux's TCP_USER_TIMEOUT, for which package syscall has no name.
+const tcpUserTimeout = 18
+
+// SetUserTimeout limits how long written data may stay unacknowledged, and keep-alive probes unanswered, before the
+// connection is given up with ETIMEDOUT (RFC 9293 3.8.3; Linux's TCP_USER_TIMEOUT): 0 means as long as retransmission
+// goes on, a negative d is EINVAL. d is rounded up to milliseconds. *net.TCPConn has no such method.
+func (c *TCPConn) SetUserTimeout(d time.Duration) error {
+	ms := -1
+	if d >= 0 {
+		d = min(d, math.MaxInt32*time.Millisecond)
+		ms = int((d + time.Millisecond - 1) / time.Millisecond)
+	}
+	return c.setOpt(syscall.IPPROTO_TCP, tcpUserTimeout, ms)
 }
 
 // MultipathTCP reports false: a stack has no Multipath TCP.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/gotcp/gotcp/netapi"
 )
 
 var closeQuestions = []question{
@@ -101,6 +103,23 @@ var closeQuestions = []question{
 		}
 		on, err := c.MultipathTCP()
 		q.value("MultipathTCP", "%t %v", on, err)
+	}},
+	{"iface.usertimeout", needNothing, func(q *asking) {
+		var raw syscall.RawConn
+		l := q.listen(q.h.Peer, q.h.To)
+		d := &net.Dialer{Control: func(_, _ string, c syscall.RawConn) error { raw = c; return nil }}
+		c, err := q.h.Net.DialWith(q.ctx, d, "tcp", l.Addr().String())
+		q.must(err)
+		q.cleanup(c.Close)
+		const tcpUserTimeout = 18 // TCP_USER_TIMEOUT
+		if c, ok := c.(*netapi.TCPConn); ok {
+			err = c.SetUserTimeout(1500 * time.Millisecond)
+		} else { // package net has no method for it
+			err = setInt(raw, syscall.IPPROTO_TCP, tcpUserTimeout, 1500)
+		}
+		q.must(err)
+		v, err := getInt(raw, syscall.IPPROTO_TCP, tcpUserTimeout)
+		q.value("milliseconds", "%d %v", v, err)
 	}},
 	{"iface.syscallconn", needNothing, func(q *asking) {
 		c, _ := q.dialled()
