@@ -272,10 +272,10 @@ func TestCwndHalfUsed(t *testing.T) {
 	}
 }
 
-// TestSameMSSKeepsCwnd: setting options that change no size changes no window.
+// TestSameMSSKeepsCwnd: a TCP_MAXSEG above what the peer takes changes no size, so no window either.
 func TestSameMSSKeepsCwnd(t *testing.T) {
 	d := flying(t, setup{})
 	d.in("A 1 ack 101")
-	d.call(func(t *TCB) { t.SetOptions(d.now, UserOptions{NoDelay: true}) })
+	d.call(func(t *TCB) { t.SetOptions(d.now, UserOptions{MaxSeg: 1400}) })
 	d.cwnd(10100, noSsthresh)
 }

@@ -232,4 +232,18 @@ func TestPayloadLeavesRoomForSACK(t *testing.T) {
 	d.skip()
 	d.write(2000) // an option of 4 + 8 octets
 	d.out("A 1:989 ack 1 sack 1001:2001", "A 989:1977 ack 1 sack 1001:2001", "PA 1977:2001 ack 1 sack 1001:2001")
+	d.in("A 3001:4001")
+	d.skip()
+	d.write(1000) // and one of 4 + 16
+	d.out("A 2001:2981 sack 3001:4001 1001:2001", "PA 2981:3001")
+}
+
+// TestEmptySACKBlocks: a block without octets reports nothing; three of them are no three runs above a hole.
+func TestEmptySACKBlocks(t *testing.T) {
+	d := flying(t, setup{sack: true})
+	d.in("A 1 ack 1 sack 3001:3001 5001:5001 7001:7001")
+	d.out()
+	if d.tcb.reco.board != nil {
+		t.Error("empty blocks are on the scoreboard")
+	}
 }

@@ -120,9 +120,12 @@ func TestUrgentNotHeld(t *testing.T) {
 // TestUrgentNothing: no octets are no urgent octets.
 func TestUrgentNothing(t *testing.T) {
 	d := start(t, setup{})
+	d.hold = true
+	d.write(10)
 	if n, err := d.tcb.WriteUrgent(d.now, nil); n != 0 || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
-	d.write(10)
+	d.hold = false
+	d.drain()
 	d.out("PA 1:11 ack 1")
 }

@@ -327,9 +327,10 @@ func TestAbortOfDead(t *testing.T) {
 // TestSetBuffersOne: 0 leaves a limit as it is.
 func TestSetBuffersOne(t *testing.T) {
 	d := start(t, setup{snd: 5000, rcv: 6000})
-	d.tcb.SetBuffers(d.now, 0, 7000)
-	d.tcb.SetBuffers(d.now, 8000, 0)
-	if snd, rcv := d.tcb.Buffers(); snd != 8000 || rcv != 7000 {
-		t.Errorf("limits %d, %d; want 8000, 7000", snd, rcv)
+	for _, c := range [][4]int{{0, 7000, 5000, 7000}, {8000, 0, 8000, 7000}} {
+		d.tcb.SetBuffers(d.now, c[0], c[1])
+		if snd, rcv := d.tcb.Buffers(); snd != c[2] || rcv != c[3] {
+			t.Errorf("SetBuffers(%d, %d): limits %d, %d; want %d, %d", c[0], c[1], snd, rcv, c[2], c[3])
+		}
 	}
 }
