@@ -130,3 +130,18 @@ func TestInjectedData(t *testing.T) {
 		t.Errorf("%d octets were injected", got)
 	}
 }
+
+// TestChallengePeriod: "no more than 10 challenge ACKs ... in a 5 second window" (RFC 5961 section 7), which is over
+// after 5 seconds and not before.
+func TestChallengePeriod(t *testing.T) {
+	for after, want := range map[time.Duration]bool{4900 * ms: false, 5 * time.Second: true} {
+		var c challenge
+		now := Time(time.Hour)
+		for range challengeLimit {
+			c.allow(now)
+		}
+		if got := c.allow(now.Add(after)); got != want {
+			t.Errorf("%v after ten: one more is allowed: %v", after, got)
+		}
+	}
+}

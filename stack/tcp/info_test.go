@@ -83,7 +83,7 @@ func TestStateNames(t *testing.T) {
 	want := map[State]string{Closed: "CLOSED", Listen: "LISTEN", SynSent: "SYN-SENT", SynReceived: "SYN-RECEIVED",
 		Established: "ESTABLISHED", FinWait1: "FIN-WAIT-1", FinWait2: "FIN-WAIT-2", CloseWait: "CLOSE-WAIT",
 		Closing: "CLOSING", LastAck: "LAST-ACK",
-		TimeWaitState: "TIME-WAIT", 0: "CLOSED", 99: "INVALID"}
+		TimeWaitState: "TIME-WAIT", 0: "CLOSED", Closing + 1: "INVALID", 99: "INVALID"}
 	for s, name := range want {
 		if s.String() != name {
 			t.Errorf("state %d is %q, want %q", s, s.String(), name)
