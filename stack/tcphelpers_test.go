@@ -40,7 +40,7 @@ func newCable(mtu int) *cable {
 	return c
 }
 
-// dropping has packets dropped for which f says so; from is the side that sends, 0 or 1.
+// dropping has packets dropped for which f says so; from is the side that sends, 0 or 1. f must not send anything itself.
 func (c *cable) dropping(f func(from int, seg *wire.Segment) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -79,10 +79,9 @@ func (c *cable) lost(side int, b []byte) bool {
 	if c.cut.Load() {
 		return true
 	}
-	c.mu.Lock()
-	drop := c.drop
-	c.mu.Unlock()
-	if drop == nil {
+	c.mu.Lock() // so that drop need not be safe for concurrent use
+	defer c.mu.Unlock()
+	if c.drop == nil {
 		return false
 	}
 	ip, err := wire.ParseIPv4(b)
@@ -90,7 +89,7 @@ func (c *cable) lost(side int, b []byte) bool {
 	if err != nil || ip.Protocol() != wire.ProtoTCP || wire.ParseSegment(ip.Payload(), &seg) != nil {
 		return false
 	}
-	return drop(side, &seg)
+	return c.drop(side, &seg)
 }
 
 // Both ends of the cable.
