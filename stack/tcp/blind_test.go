@@ -131,8 +131,8 @@ func TestInjectedData(t *testing.T) {
 	}
 }
 
-// TestChallengePeriod: "no more than 10 challenge ACKs ... in a 5 second window" (RFC 5961 section 7), which is over
-// after 5 seconds and not before.
+// TestChallengePeriod: "in any 5 second window, no more than 10 challenge ACKs should be sent" (RFC 5961 section 7): the
+// window is over after 5 seconds and not before.
 func TestChallengePeriod(t *testing.T) {
 	for after, want := range map[time.Duration]bool{4900 * ms: false, 5 * time.Second: true} {
 		var c challenge
