@@ -45,12 +45,13 @@ type Info struct {
 
 	Timeouts, FastRecoveries, Undos uint32 // how often
 	ChallengeAcks, PAWSDropped      uint32
+	RcvDropped                      uint32 // segments beyond a hole for which there was no room
 	CongestionControl               string
 }
 
 // Info returns what the connection is doing.
 func (t *TCB) Info(now Time) Info {
-	i := Info{State: t.State(), CAState: uint8(t.reco.mode), Retransmits: t.snd.retries, Probes: t.keep.probes,
+	i := Info{State: t.State(), CAState: uint8(t.reco.mode), Retransmits: t.snd.retries, Probes: uint8(min(t.keep.probes, 255)),
 		Backoff: t.rtt.backoff, SndWScale: t.snd.wscale, RcvWScale: t.rcv.wscale}
 	if t.cfg == nil {
 		return i
@@ -74,6 +75,7 @@ func (t *TCB) Info(now Time) Info {
 	i.DSACKDups, i.RcvOOOPack = uint32(s.dsacks), s.outOfOrder
 	i.Timeouts, i.FastRecoveries, i.Undos = uint32(s.timeouts), uint32(s.fastRecoveries), uint32(s.undos)
 	i.ChallengeAcks, i.PAWSDropped = uint32(s.challengeAcks), uint32(s.pawsDropped)
+	i.RcvDropped = uint32(s.rcvDropped)
 	if t.cong.cc != nil {
 		i.CongestionControl = t.cong.cc.Name()
 	}

@@ -8,9 +8,12 @@ import (
 
 // keepAlive is RFC 1122 4.2.3.6 (RFC 9293 3.8.4).
 type keepAlive struct {
-	probes uint8 // unanswered
+	probes uint16 // unanswered
 	due    bool
 }
+
+// maxProbes is as far as keep-alive probes are counted. No more are sent.
+const maxProbes = 1<<16 - 1
 
 // waitForWindow starts the timer of 3.8.6.1 where there is something to send, nothing is in flight whose ACK could open
 // the window, and the window, SWS avoidance or TCP_CORK holds it back. It is also the override time-out of 3.8.6.2.1.
@@ -112,6 +115,9 @@ func (t *TCB) keepDeadline() Time {
 	if !t.user.keepAlive || !t.state.synchronized() || t.dead() || t.snd.una != t.snd.nxt || t.hasUnsent() || t.keep.due {
 		return Never
 	}
+	if t.keep.probes == maxProbes {
+		return t.heardAt.Add(t.userTimeout()) // which alone can have let it come so far
+	}
 	return t.heardAt.Add(t.keepIdle() + time.Duration(t.keep.probes)*t.keepInterval())
 }
 
@@ -137,7 +143,7 @@ func (t *TCB) pollKeepAlive(now Time, seg *wire.Segment) bool {
 		return false
 	}
 	t.keep.due = false
-	if t.keep.probes < 255 {
+	if t.keep.probes < maxProbes {
 		t.keep.probes++
 	}
 	t.begin(now, seg)

@@ -213,9 +213,6 @@ func (t *TCB) drainOutOfOrder() {
 		o.remove(0)
 	}
 	o.forget(t.rcv.nxt)
-	if o.fin && o.finSeq == t.rcv.nxt {
-		return // segmentFIN takes it
-	}
 	if len(o.runs) == 0 && !o.fin {
 		t.rcv.ooo = nil
 	}

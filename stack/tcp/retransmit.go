@@ -169,9 +169,6 @@ func (t *TCB) PacketTooBig(now Time, quoted seq.Num, mtu int) {
 	t.snd.pathMSS = mss
 	t.updateMSS()
 	if t.state.synchronized() && t.snd.una != t.snd.nxt {
-		if t.reco.mode == open {
-			t.cong.Ssthresh = max(t.cong.Ssthresh, t.cong.Cwnd)
-		}
 		t.markAllLost(lossRecovery)
 		t.rtt.cancel()
 	}
