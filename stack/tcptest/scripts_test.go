@@ -35,40 +35,43 @@ func TestMain(m *testing.M) {
 	netns.Main(m)
 }
 
-// each runs f for every script, in parallel.
-func each(t *testing.T, f func(t *testing.T, s *script.Script)) {
+// each runs f for every script that is wanted, in parallel.
+func each(t *testing.T, wanted func(*script.Script) bool, f func(t *testing.T, s *script.Script)) {
 	paths, err := filepath.Glob("testdata/*/*.pkt")
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
 	for _, path := range paths {
-		name := strings.TrimSuffix(strings.TrimPrefix(path, "testdata/"), ".pkt")
-		t.Run(name, func(t *testing.T) {
+		s, err := script.ParseFile(path)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if !wanted(s) {
+			continue
+		}
+		t.Run(strings.TrimSuffix(strings.TrimPrefix(path, "testdata/"), ".pkt"), func(t *testing.T) {
 			t.Parallel()
-			s, err := script.ParseFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
 			f(t, s)
 		})
 	}
 }
 
+func every(*script.Script) bool { return true }
+
 // TestScripts runs the scripts on gotcp, in the time of a bubble.
 func TestScripts(t *testing.T) {
-	each(t, func(t *testing.T, s *script.Script) {
+	each(t, every, func(t *testing.T, s *script.Script) {
 		if err := tcptest.Execute(t, s, tcptest.Gotcp); err != nil {
 			t.Error(err)
 		}
 	})
 }
 
-// TestManual runs the scripts on gotcp with a clock that the runner moves, and without goroutines.
+// TestManual runs the scripts on gotcp with a clock that the runner moves, and without goroutines: all but those with a
+// close that lingers, which blocks, and of which the stack has no form that doesn't.
 func TestManual(t *testing.T) {
-	each(t, func(t *testing.T, s *script.Script) {
-		if lingers(s) {
-			t.Skip("a close that lingers blocks, and the stack has no form of it that doesn't")
-		}
+	each(t, func(s *script.Script) bool { return !lingers(s) }, func(t *testing.T, s *script.Script) {
 		if err := tcptest.Execute(t, s, tcptest.Manual); err != nil {
 			t.Error(err)
 		}
@@ -82,19 +85,19 @@ func lingers(s *script.Script) bool {
 	})
 }
 
+// onOracle reports whether a script runs on Linux: not those that take long in real time, unless asked for, and never those
+// that take more than 5 minutes.
+func onOracle(s *script.Script) bool {
+	return (!s.Linux.Slow || *oracleFlag == "all") && s.Length() <= 5*time.Minute
+}
+
 // TestOracle runs the scripts on Linux's TCP. A script whose head says that Linux differs must fail there.
 func TestOracle(t *testing.T) {
 	if *oracleFlag == "off" {
 		t.Skip("turned off by -oracle=off")
 	}
 	netns.Require(t)
-	each(t, func(t *testing.T, s *script.Script) {
-		if s.Linux.Slow && *oracleFlag != "all" {
-			t.Skip("takes long in real time: -oracle=all runs it")
-		}
-		if d := s.Length(); d > 5*time.Minute {
-			t.Skipf("takes %v: too long for real time", d)
-		}
+	each(t, onOracle, func(t *testing.T, s *script.Script) {
 		err := onLinux(t, s)
 		switch {
 		case s.Linux.Differs == "" && err != nil:
