@@ -142,12 +142,11 @@ func (t *TCB) updateWindow(now Time, seg *wire.Segment) {
 	if !(t.snd.wl1.Before(seg.Seq) || t.snd.wl1 == seg.Seq && t.snd.wl2.AtOrBefore(seg.Ack)) {
 		return
 	}
-	old := t.snd.wnd
 	t.snd.wnd = t.scaled(seg)
 	t.snd.wl1, t.snd.wl2 = seg.Seq, seg.Ack
 	t.snd.maxWnd = max(t.snd.maxWnd, t.snd.wnd)
 	if t.snd.probing {
-		t.probeAnswered(now, old)
+		t.probeAnswered(now)
 	}
 }
 

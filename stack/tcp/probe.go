@@ -75,20 +75,14 @@ func (t *TCB) pollProbe(now Time, seg *wire.Segment) bool {
 	avail := t.dataEnd().Minus(t.snd.una)
 	n := min(max(int(t.snd.wnd), 1), avail, t.payloadMSS(seg))
 	n = t.snd.buf.view(seg.Seq.Minus(t.snd.base), n, &seg.Payload)
-	if n == avail && t.snd.fin && int(t.snd.wnd) >= n {
-		seg.Flags |= wire.FIN
-	}
-	if n > 0 && n == avail {
-		seg.Flags |= wire.PSH
-	}
-	t.putUrgent(seg)
+	t.setFlags(seg, n, n == avail && t.snd.fin && int(t.snd.wnd) >= n)
 	t.noteSent(now, seg, n)
 	return true
 }
 
 // probeAnswered is told of a window update while probing: where the window is open again, what the probes sent beyond
 // it was most likely dropped, and is sent again with the rest.
-func (t *TCB) probeAnswered(now Time, old int32) {
+func (t *TCB) probeAnswered(now Time) {
 	if t.snd.wnd == 0 {
 		return
 	}
