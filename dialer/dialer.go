@@ -58,6 +58,26 @@ type Dialer struct {
 	//
 	// Deprecated: as in package net.
 	DualStack bool
+
+	mptcp multipath
+}
+
+// MultipathTCP reports whether Multipath TCP is asked for. A stack has none, whatever was asked for.
+func (d *Dialer) MultipathTCP() bool { return d.settings().MultipathTCP() }
+
+// SetMultipathTCP asks for Multipath TCP, or for none, on networks that may have it: the kernel's.
+func (d *Dialer) SetMultipathTCP(use bool) { d.mptcp.set(use) }
+
+// multipath is whether Multipath TCP is wanted: as package net has it, until somebody says.
+type multipath struct{ said, use bool }
+
+func (m *multipath) set(use bool) { *m = multipath{true, use} }
+
+// pass tells one of package net's types what was said.
+func (m multipath) pass(to interface{ SetMultipathTCP(use bool) }) {
+	if m.said {
+		to.SetMultipathTCP(m.use)
+	}
 }
 
 // Dial connects to an address: see net.Dial for its form.
@@ -79,13 +99,15 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 
 // settings are d's fields as the network wants them.
 func (d *Dialer) settings() *net.Dialer {
-	return &net.Dialer{
+	nd := &net.Dialer{
 		Timeout: d.Timeout, Deadline: d.Deadline, LocalAddr: d.LocalAddr, FallbackDelay: d.FallbackDelay,
 		KeepAlive: d.KeepAlive, KeepAliveConfig: d.KeepAliveConfig, Resolver: d.Resolver,
 		//lint:ignore SA1019 what takes package net's place honours it
 		Cancel:  d.Cancel,
 		Control: d.Control, ControlContext: d.ControlContext,
 	}
+	d.mptcp.pass(nd)
+	return nd
 }
 
 // Dial connects to an address on the default network, as net.Dial does on the kernel's.

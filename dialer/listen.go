@@ -21,7 +21,15 @@ type ListenConfig struct {
 	// KeepAlive and KeepAliveConfig are for accepted connections what they are for dialled ones in a [Dialer].
 	KeepAlive       time.Duration
 	KeepAliveConfig net.KeepAliveConfig
+
+	mptcp multipath
 }
+
+// MultipathTCP reports whether Multipath TCP is offered to who connects. A stack has none, whatever was asked for.
+func (lc *ListenConfig) MultipathTCP() bool { return lc.settings().MultipathTCP() }
+
+// SetMultipathTCP asks for Multipath TCP, or for none, on networks that may have it: the kernel's.
+func (lc *ListenConfig) SetMultipathTCP(use bool) { lc.mptcp.set(use) }
 
 // Listen announces a TCP address: see net.Listen for its form. ctx bounds finding names, not the listener.
 func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (net.Listener, error) {
@@ -42,7 +50,9 @@ func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address strin
 }
 
 func (lc *ListenConfig) settings() *net.ListenConfig {
-	return &net.ListenConfig{Control: lc.Control, KeepAlive: lc.KeepAlive, KeepAliveConfig: lc.KeepAliveConfig}
+	nlc := &net.ListenConfig{Control: lc.Control, KeepAlive: lc.KeepAlive, KeepAliveConfig: lc.KeepAliveConfig}
+	lc.mptcp.pass(nlc)
+	return nlc
 }
 
 // Listen announces a TCP address on the default network, as net.Listen does on the kernel's.

@@ -12,8 +12,22 @@ import (
 // conn is what TCP and UDP connections share: it adds package net's errors and addresses to a socket, and nothing else.
 // Addresses are made when asked for, so that an idle connection costs no more than this struct.
 type conn struct {
-	s   stack.Socket
-	net string // the network the caller named, for errors
+	s stack.Socket
+	*origin
+}
+
+// origin is what the connections of one stack have in common that were made on a network of one name.
+type origin struct {
+	n   *Stack
+	net string // the network that the caller named, for errors
+}
+
+// Network is the network that the connection was made on, a *[Stack]: see [NetworkOf].
+func (o *origin) Network() Network {
+	if o == nil {
+		return nil
+	}
+	return o.n
 }
 
 func (c *conn) ok() bool { return c != nil && c.s != nil }

@@ -142,10 +142,10 @@ func (sd *dialing) single(ctx context.Context, ra netip.AddrPort) (net.Conn, err
 	case err != nil:
 		return nil, err
 	case !isTCP(sd.network):
-		return &UDPConn{conn{s, sd.network}}, nil
+		return &UDPConn{conn{s, sd.n.origin(sd.network)}}, nil
 	}
 	tune(s, keepAliveFor(sd.d.KeepAlive, sd.d.KeepAliveConfig))
-	return &TCPConn{conn{s, sd.network}}, nil
+	return &TCPConn{conn{s, sd.n.origin(sd.network)}}, nil
 }
 
 // freePort reports whether the stack chooses the local port.

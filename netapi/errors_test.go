@@ -44,7 +44,7 @@ const (
 
 // ofTCP is an operation of a connection that reports both its ends.
 func ofTCP(op, call string, f func(*TCPConn) error) nesting {
-	return nesting{"tcp", op, call, local, remote, func(s *fakeSocket) error { return f(&TCPConn{conn{s, "tcp"}}) }}
+	return nesting{"tcp", op, call, local, remote, func(s *fakeSocket) error { return f(&TCPConn{conn{s, &origin{net: "tcp"}}}) }}
 }
 
 // setting is an operation of a connection that reports its local end only, and as OpError.Addr.
@@ -57,7 +57,7 @@ func setting(call string, f func(*TCPConn) error) nesting {
 func ofListener(op, call string, f func(*TCPListener) error) nesting {
 	return nesting{"tcp", op, call, "<nil>", local, func(s *fakeSocket) error {
 		s.remote = netip.AddrPort{}
-		return f(&TCPListener{s, "tcp"})
+		return f(&TCPListener{s, &origin{net: "tcp"}})
 	}}
 }
 
@@ -65,7 +65,7 @@ func ofListener(op, call string, f func(*TCPListener) error) nesting {
 func ofUDP(op, call, to string, f func(*UDPConn) error) nesting {
 	return nesting{"udp", op, call, local, to, func(s *fakeSocket) error {
 		s.remote = netip.AddrPort{}
-		return f(&UDPConn{conn{s, "udp"}})
+		return f(&UDPConn{conn{s, &origin{net: "udp"}}})
 	}}
 }
 
@@ -184,7 +184,7 @@ func TestTimeoutFlags(t *testing.T) {
 		{syscall.EPIPE, false},
 		{stack.ErrClosed, false},
 	} {
-		_, err := (&TCPConn{conn{newFake(c.below), "tcp"}}).Read(make([]byte, 1))
+		_, err := (&TCPConn{conn{newFake(c.below), &origin{net: "tcp"}}}).Read(make([]byte, 1))
 		ne := err.(interface{ Timeout() bool })
 		te := err.(interface{ Temporary() bool }) // deprecated in net.Error, but libraries call it
 		if ne.Timeout() != c.timeout || te.Temporary() != c.timeout {
@@ -195,14 +195,14 @@ func TestTimeoutFlags(t *testing.T) {
 
 // TestEOFBare: callers compare with ==.
 func TestEOFBare(t *testing.T) {
-	if _, err := (&TCPConn{conn{newFake(io.EOF), "tcp"}}).Read(make([]byte, 1)); err != io.EOF {
+	if _, err := (&TCPConn{conn{newFake(io.EOF), &origin{net: "tcp"}}}).Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("Read at the end: %v; want io.EOF itself", err)
 	}
 }
 
 // TestCopyErrors checks that ReadFrom and WriteTo say what they were doing around the read's or write's own error.
 func TestCopyErrors(t *testing.T) {
-	c := &TCPConn{conn{newFake(syscall.ECONNRESET), "tcp"}}
+	c := &TCPConn{conn{newFake(syscall.ECONNRESET), &origin{net: "tcp"}}}
 	_, err := c.ReadFrom(io.LimitReader(strings.NewReader("abc"), 2))
 	want := "readfrom tcp 10.0.0.1:1000->10.0.0.2:80: write tcp 10.0.0.1:1000->10.0.0.2:80: " +
 		"write: connection reset by peer"
@@ -215,7 +215,7 @@ func TestCopyErrors(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("WriteTo: %v; want %s", err, want)
 	}
-	n, err := (&TCPConn{conn{newFake(io.EOF), "tcp"}}).WriteTo(io.Discard)
+	n, err := (&TCPConn{conn{newFake(io.EOF), &origin{net: "tcp"}}}).WriteTo(io.Discard)
 	if n != 0 || err != nil {
 		t.Errorf("WriteTo at the end: %d, %v; want 0 and no error", n, err)
 	}
@@ -270,13 +270,13 @@ func TestNoConnection(t *testing.T) {
 // TestUDPAddressErrors checks the errors that never reach the stack.
 func TestUDPAddressErrors(t *testing.T) {
 	s := newFake(nil)
-	connected := &UDPConn{conn{s, "udp"}}
+	connected := &UDPConn{conn{s, &origin{net: "udp"}}}
 	if _, err := connected.WriteTo(nil, peerUDP); !errors.Is(err, net.ErrWriteToConnected) {
 		t.Errorf("WriteTo on a connected socket: %v", err)
 	}
 	s2 := newFake(nil)
 	s2.remote = netip.AddrPort{}
-	u := &UDPConn{conn{s2, "udp4"}}
+	u := &UDPConn{conn{s2, &origin{net: "udp4"}}}
 	for want, to := range map[string]net.Addr{
 		"write udp4 10.0.0.1:1000->10.0.0.2:80: invalid argument":           &net.TCPAddr{IP: peerUDP.IP, Port: 80},
 		"write udp4 10.0.0.1:1000: invalid argument":                        nil,

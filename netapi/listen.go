@@ -20,7 +20,7 @@ func (n *Stack) ListenWith(
 	if err != nil {
 		return nil, err
 	}
-	return &TCPListener{s, network}, nil
+	return &TCPListener{s, n.origin(network)}, nil
 }
 
 // ListenPacketWith announces a UDP address as lc says.
@@ -31,7 +31,7 @@ func (n *Stack) ListenPacketWith(
 	if err != nil {
 		return nil, err
 	}
-	return &UDPConn{conn{s, network}}, nil
+	return &UDPConn{conn{s, n.origin(network)}}, nil
 }
 
 // bound makes a socket that is bound, and listens where it is TCP's. suits says whether the caller can use the network.

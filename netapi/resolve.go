@@ -4,22 +4,42 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
-// checkNetwork says whether a network is one that a stack has, in package net's words. IPv6-only networks pass, for
-// their addresses are refused one by one.
+// networks are those that a stack has. IPv6-only ones are among them, for their addresses are refused one by one.
+var networks = [...]string{"tcp", "tcp4", "tcp6", "udp", "udp4", "udp6"}
+
+// checkNetwork says whether a network is one that a stack has, in package net's words.
 func checkNetwork(network string) error {
-	switch network {
-	case "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6":
+	if slices.Contains(networks[:], network) {
 		return nil
 	}
 	return net.UnknownNetworkError(network)
 }
 
-// resolve finds the addresses that an address string means, at least one; an empty host gives the invalid address,
-// whose meaning is the caller's. Errors are package net's, without an OpError around them.
+// Resolve finds the addresses that an address string such as "db.internal:postgresql" means on n, at least one, in the
+// order in which a dial would try them. An empty host gives the invalid address: what it means is for the caller to
+// say. Errors are package net's: *net.AddrError, *net.DNSError, net.UnknownNetworkError.
+func Resolve(ctx context.Context, n Network, network, address string) ([]netip.AddrPort, error) {
+	if err := checkNetwork(network); err != nil {
+		return nil, err
+	}
+	both := "ip" // what "tcp" and "udp" mean
+	if _, ok := n.(*Stack); ok {
+		both = "ip4"
+	}
+	return resolveFamily(ctx, n.Resolver(), network, both, address)
+}
+
+// resolve is [Resolve] for a stack, which has IPv4 only, with some resolver.
 func resolve(ctx context.Context, r *net.Resolver, network, address string) ([]netip.AddrPort, error) {
+	return resolveFamily(ctx, r, network, "ip4", address)
+}
+
+// resolveFamily is [Resolve] with a resolver; both is the family that it is asked for where the network names none.
+func resolveFamily(ctx context.Context, r *net.Resolver, network, both, address string) ([]netip.AddrPort, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
@@ -31,7 +51,7 @@ func resolve(ctx context.Context, r *net.Resolver, network, address string) ([]n
 	if host == "" {
 		return []netip.AddrPort{netip.AddrPortFrom(netip.Addr{}, uint16(p))}, nil
 	}
-	ips, err := lookup(ctx, r, network, host)
+	ips, err := lookup(ctx, r, network, both, host)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +68,7 @@ func resolve(ctx context.Context, r *net.Resolver, network, address string) ([]n
 }
 
 // lookup finds the addresses of a host: it may be a literal address, "localhost" (RFC 6761 6.3), or a name for r.
-func lookup(ctx context.Context, r *net.Resolver, network, host string) ([]netip.Addr, error) {
+func lookup(ctx context.Context, r *net.Resolver, network, both, host string) ([]netip.Addr, error) {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		ip = ip.Unmap()
 		if ip == netip.IPv6Unspecified() && !strings.HasSuffix(network, "6") {
@@ -59,8 +79,11 @@ func lookup(ctx context.Context, r *net.Resolver, network, host string) ([]netip
 	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
 		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}, nil
 	}
-	family := "ip4"
-	if strings.HasSuffix(network, "6") {
+	family := both
+	switch network[len(network)-1] {
+	case '4':
+		family = "ip4"
+	case '6':
 		family = "ip6"
 	}
 	ips, err := r.LookupNetIP(ctx, family, host)

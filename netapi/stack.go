@@ -3,6 +3,7 @@ package netapi
 import (
 	"context"
 	"net"
+	"slices"
 	"syscall"
 
 	"github.com/gotcp/gotcp/stack"
@@ -15,14 +16,22 @@ import (
 type Stack struct {
 	st  *stack.Stack
 	res *net.Resolver
+
+	origins [len(networks)]origin // one for each of networks
 }
 
 // NewStack is the network of s. It adds nothing that would have to be closed: s remains the caller's.
 func NewStack(s *stack.Stack) *Stack {
 	n := &Stack{st: s}
+	for i, name := range networks {
+		n.origins[i] = origin{n, name}
+	}
 	n.res = &net.Resolver{PreferGo: true, Dial: n.DialContext}
 	return n
 }
+
+// origin is what connections share that are made on one of the networks.
+func (n *Stack) origin(network string) *origin { return &n.origins[slices.Index(networks[:], network)] }
 
 // Stack is the stack behind the network: its links, routes, counters and Close.
 func (n *Stack) Stack() *stack.Stack { return n.st }

@@ -83,7 +83,7 @@ func TestSize(t *testing.T) {
 
 // TestDataPathAllocates checks that Read and Write add nothing for the garbage collector.
 func TestDataPathAllocates(t *testing.T) {
-	c := &TCPConn{conn{newFake(nil), "tcp"}}
+	c := &TCPConn{conn{newFake(nil), &origin{net: "tcp"}}}
 	buf := make([]byte, 1)
 	if n := testing.AllocsPerRun(100, func() { c.Read(buf); c.Write(buf) }); n != 0 {
 		t.Errorf("%v allocations", n)

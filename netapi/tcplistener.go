@@ -10,8 +10,8 @@ import (
 
 // TCPListener accepts TCP connections on an address of a stack, with the methods of a *net.TCPListener.
 type TCPListener struct {
-	s   stack.Socket
-	net string
+	s stack.Socket
+	*origin
 }
 
 func (l *TCPListener) ok() bool { return l != nil && l.s != nil }
@@ -38,7 +38,7 @@ func (l *TCPListener) AcceptTCP() (*TCPConn, error) {
 	if err != nil {
 		return nil, l.opError("accept", wrap("accept4", err))
 	}
-	return &TCPConn{conn{s, l.net}}, nil
+	return &TCPConn{conn{s, l.origin}}, nil
 }
 
 // Close stops listening. Connections that were not accepted are reset; accepted ones live on. Blocked calls of Accept
