@@ -49,6 +49,8 @@ func (s *fakeSocket) Ready() (readable, writable bool)              { return tru
 func (s *fakeSocket) LocalAddr() netip.AddrPort                     { return s.local }
 func (s *fakeSocket) RemoteAddr() netip.AddrPort                    { return s.remote }
 func (s *fakeSocket) Info() tcp.Info                                { return tcp.Info{} }
+func (s *fakeSocket) SetCongestion(string) error                    { return s.err }
+func (s *fakeSocket) Congestion() string                            { return "reno" }
 
 func (s *fakeSocket) RecvFrom([]byte) (n, full int, from netip.AddrPort, err error) {
 	return s.n, s.n, s.remote, s.err

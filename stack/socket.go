@@ -66,6 +66,11 @@ type Socket interface {
 	// SO_LINGER is in seconds, -1 off. ENOPROTOOPT, EINVAL.
 	SetOpt(level, name, value int) error
 	Opt(level, name int) (int, error)
+	// SetCongestion and Congestion set and get TCP_CONGESTION, the name of what controls a stream's congestion window: one
+	// that [tcp.Congestion] knows, or that the stack's Config brings. It may be set at any time; a listener's connections
+	// have its. ENOENT (no such), EINVAL (empty), ENOPROTOOPT (a datagram socket, whose name is "").
+	SetCongestion(name string) error
+	Congestion() string
 
 	// TryRead, TryRecvFrom and TryWrite ignore deadlines and give EAGAIN instead of blocking. peek leaves the data.
 	TryRead(p []byte, peek bool) (int, error)

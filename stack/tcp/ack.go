@@ -1,6 +1,8 @@
 package tcp
 
 import (
+	"time"
+
 	"github.com/gotcp/gotcp/stack/seq"
 	"github.com/gotcp/gotcp/stack/wire"
 )
@@ -15,8 +17,9 @@ func (t *TCB) segmentACK(now Time, seg *wire.Segment) bool {
 	info := t.segmentSACK(now, seg)
 	acked := seg.Ack.Minus(t.snd.una)
 	duplicate := t.isDuplicate(seg, info)
+	var rtt time.Duration
 	if acked > 0 {
-		t.advance(now, seg, acked)
+		rtt = t.advance(now, seg, acked)
 	}
 	t.updateWindow(now, seg)
 	if t.dead() {
@@ -24,7 +27,7 @@ func (t *TCB) segmentACK(now Time, seg *wire.Segment) bool {
 	}
 	switch {
 	case acked > 0:
-		t.grow(now, acked)
+		t.grow(now, acked, rtt)
 		t.recoveryACK(now, acked)
 		if t.rcv.sackOK && info.newly > 0 {
 			t.lossBySACK(now)
@@ -46,9 +49,9 @@ func (t *TCB) lossBySACK(now Time) {
 }
 
 // advance takes a cumulative ACK: SND.UNA <- SEG.ACK. "Any segments on the retransmission queue that are thereby
-// entirely acknowledged are removed."
-func (t *TCB) advance(now Time, seg *wire.Segment, acked int) {
-	t.measure(now, seg)
+// entirely acknowledged are removed." It returns the round trip of what was acknowledged, 0 where it can't be told.
+func (t *TCB) advance(now Time, seg *wire.Segment, acked int) time.Duration {
+	rtt := t.measure(now, seg)
 	t.snd.una = seg.Ack
 	n := min(seg.Ack.Minus(t.snd.base), t.snd.buf.len())
 	if n > 0 {
@@ -77,6 +80,7 @@ func (t *TCB) advance(now Time, seg *wire.Segment, acked int) {
 	if t.FinAcked() {
 		t.finAcked(now)
 	}
+	return rtt
 }
 
 // pullMarks has marks that lie behind follow SND.UNA: half a circle later they would seem to lie ahead.
@@ -95,12 +99,13 @@ func (t *TCB) pullMarks() {
 	}
 }
 
-// grow opens the congestion window, unless it is not what limits the connection.
-func (t *TCB) grow(now Time, acked int) {
-	if t.reco.mode == fastRecovery || !t.cong.inUse() && t.reco.mode == open {
+// grow has the congestion window opened, unless it is not what limits the connection.
+func (t *TCB) grow(now Time, acked int, rtt time.Duration) {
+	if t.reco.mode == fastRecovery {
 		return
 	}
-	t.cong.cc.Ack(now, &t.cong.Window, acked, t.rtt.srtt)
+	t.cong.cc.Ack(now, &t.cong.Window, Ack{Octets: acked, Una: t.snd.una, Nxt: t.snd.nxt, RTT: rtt, SRTT: t.rtt.srtt,
+		Limited: t.reco.mode == open && !t.cong.inUse()})
 }
 
 // finAcked moves on where our FIN is acknowledged (3.10.7.4, fifth check).

@@ -35,7 +35,8 @@ type Config struct {
 	NoTimestamps bool // don't offer or use timestamps
 	NoWScale     bool // don't offer or use window scaling
 
-	// Congestion makes the congestion controller of a connection. Nil is NewReno, which costs no allocation.
+	// Congestion makes the congestion controller of a connection whose user has chosen none; the function Congestion finds
+	// one by its name. Nil is NewReno, which costs no allocation.
 	Congestion func() Controller
 
 	// Check has every connection verify its invariants after each event and panic where one is broken. For tests.

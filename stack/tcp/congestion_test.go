@@ -156,15 +156,17 @@ type spy struct{ log []string }
 
 func (s *spy) Name() string { return "spy" }
 
-func (s *spy) Ack(_ Time, w *Window, acked int, rtt time.Duration) {
-	s.log = append(s.log, fmt.Sprintf("ack %d rtt %v", acked, rtt))
+func (s *spy) Ack(_ Time, w *Window, a Ack) {
+	s.log = append(s.log, fmt.Sprintf("ack %d rtt %v", a.Octets, a.SRTT))
 	w.Cwnd += 10
 }
 
-func (s *spy) Loss(_ Time, w *Window, flight int) int {
-	s.log = append(s.log, fmt.Sprintf("loss %d", flight))
+func (s *spy) Loss(_ Time, w *Window, l Loss) int {
+	s.log = append(s.log, fmt.Sprintf("loss %d", l.Flight))
 	return 7777
 }
+
+func (s *spy) Resume(Time) {}
 
 func (s *spy) Undo(_ Time, w *Window) { s.log = append(s.log, fmt.Sprintf("undo %d", w.Cwnd)) }
 
@@ -244,7 +246,7 @@ func TestCongestionAvoidanceExact(t *testing.T) {
 	w := Window{Cwnd: 5000, Ssthresh: 5000, SMSS: 1000}
 	var r newReno
 	for i, want := range []int{5000, 5000, 5000, 5000, 6000, 6000, 6000, 6000, 6000, 6000, 7000} {
-		if r.Ack(0, &w, 1000, 0); w.Cwnd != want {
+		if r.Ack(0, &w, Ack{Octets: 1000}); w.Cwnd != want {
 			t.Errorf("cwnd is %d after %d segments, want %d", w.Cwnd, i+1, want)
 		}
 	}

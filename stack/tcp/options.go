@@ -18,6 +18,8 @@ type UserOptions struct {
 	KeepInterval time.Duration // TCP_KEEPINTVL: between probes
 	UserTimeout  time.Duration // TCP_USER_TIMEOUT: how long data may stay unacknowledged (RFC 5482)
 	FinTimeout   time.Duration // TCP_LINGER2: in FIN-WAIT-2 after Close; negative: none at all
+
+	Congestion string // TCP_CONGESTION: a name that the function Congestion knows; any other means the Config's
 }
 
 // options is UserOptions as the TCB keeps it: an idle connection has to be small. Times in milliseconds.
@@ -46,7 +48,8 @@ func (t *TCB) Options() UserOptions {
 	u := &t.user
 	return UserOptions{NoDelay: u.noDelay, Cork: u.cork, KeepAlive: u.keepAlive, NoQuickAck: u.noQuickAck,
 		KeepCount: int(u.keepCount), SynRetries: int(u.synRetries), MaxSeg: int(u.maxSeg), KeepIdle: fromMS(u.keepIdle),
-		KeepInterval: fromMS(u.keepInterval), UserTimeout: fromMS(u.userTimeoutMS), FinTimeout: fromMS(u.finTimeout)}
+		KeepInterval: fromMS(u.keepInterval), UserTimeout: fromMS(u.userTimeoutMS), FinTimeout: fromMS(u.finTimeout),
+		Congestion: choiceNames[t.choice]}
 }
 
 // SetOptions sets the user's options. Turning NoDelay on or Cork off sends what they held back.
@@ -56,6 +59,7 @@ func (t *TCB) SetOptions(now Time, o UserOptions) {
 		keepCount: uint8(max(min(o.KeepCount, 255), 0)), synRetries: uint8(max(min(o.SynRetries, 255), 0)),
 		maxSeg: uint16(max(min(o.MaxSeg, 1<<16-1), 0)), keepIdle: toMS(o.KeepIdle), keepInterval: toMS(o.KeepInterval),
 		userTimeoutMS: toMS(o.UserTimeout), finTimeout: toMS(o.FinTimeout)}
+	t.choose(chosen(o.Congestion))
 	if o.NoDelay && !old.noDelay || !o.Cork && old.cork {
 		t.Push(now)
 	}

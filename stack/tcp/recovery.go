@@ -133,7 +133,7 @@ func (t *TCB) enterRecovery(now Time) {
 	}
 	r.lost = seq.Max(r.lost, seq.Min(t.snd.una.Add(t.cong.SMSS), t.snd.nxt))
 	r.urgent, r.rescued = true, false
-	t.cong.Ssthresh = t.cong.cc.Loss(now, &t.cong.Window, t.flight()-t.limitedTransmit())
+	t.cong.Ssthresh = t.cong.cc.Loss(now, &t.cong.Window, Loss{Flight: t.flight() - t.limitedTransmit()})
 	t.cong.Cwnd = t.cong.Ssthresh
 	t.rtt.cancel()
 	if !t.rcv.sackOK {

@@ -55,7 +55,7 @@ func (t *TCB) enterLoss(now Time) {
 		if r.mode == open {
 			t.saveUndo()
 		}
-		ssthresh := t.cong.cc.Loss(now, &t.cong.Window, t.flight())
+		ssthresh := t.cong.cc.Loss(now, &t.cong.Window, Loss{Flight: t.flight(), Timeout: true, Again: r.mode != open})
 		if r.mode == fastRecovery {
 			ssthresh = min(ssthresh, t.cong.Ssthresh)
 		}

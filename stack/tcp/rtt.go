@@ -33,24 +33,26 @@ func (r *rttState) start(now Time, end seq.Num) {
 func (r *rttState) cancel() { r.timing = false }
 
 // measure takes a measurement from an ACK that advances SND.UNA: from the segment being timed, to the nanosecond, or from
-// the echoed timestamp, which also tells a retransmission from its original (RFC 7323 4.1).
-func (t *TCB) measure(now Time, seg *wire.Segment) {
+// the echoed timestamp, which also tells a retransmission from its original (RFC 7323 4.1). It returns what the ACK says,
+// also where SRTT has no use for it since a segment is being timed; 0 where it says nothing.
+func (t *TCB) measure(now Time, seg *wire.Segment) time.Duration {
 	r := &t.rtt
 	if r.timing && seg.Ack.AtOrAfter(r.end) {
 		r.timing = false
-		r.sample(t.cfg, now, now.Sub(r.begin))
-		return
-	}
-	if r.timing {
-		return
+		d := now.Sub(r.begin)
+		r.sample(t.cfg, now, d)
+		return d
 	}
 	d, ok := t.ts.echoed(now, &seg.Options)
 	if !ok || t.snd.retries > 0 && d >= r.rto {
 		// After the timer's retransmission, an echo older than that tells of an original whose ACK was lost: a duplicate
 		// doesn't update what the peer echoes (RFC 7323 4.3). It would measure our own time-out.
-		return
+		return 0
 	}
-	r.sample(t.cfg, now, d)
+	if !r.timing {
+		r.sample(t.cfg, now, d)
+	}
+	return d
 }
 
 // sample is section 2.2 and 2.3, with Linux's floor: RTTVAR's share of the RTO is at least RTOMin.

@@ -30,6 +30,9 @@ func (t *TCB) pollNew(now Time, seg *wire.Segment) bool {
 	if t.snd.probing { // the window is open: the timer is the retransmission timer again
 		t.snd.probing, t.rtt.backoff, t.rtxAt = false, 0, Never
 	}
+	if t.snd.una == t.snd.nxt {
+		t.cong.cc.Resume(now)
+	}
 	t.noteSent(now, seg, n)
 	t.rtt.start(now, t.snd.nxt)
 	t.cong.sent(t.pipe(), t.snd.una, t.snd.nxt)

@@ -20,6 +20,7 @@ type TCB struct {
 	finRcvd    bool // the peer's FIN has been processed
 	ackNow     bool // a segment with ACK must leave at the next Poll
 	probeNow   bool // a zero-window probe is due
+	choice     choice
 	softErr    errno16
 	err        errno16 // what the next call of the user gets, once
 	keep       keepAlive
@@ -109,8 +110,7 @@ type pendingReset struct {
 
 // open sets what active and passive opens share.
 func (t *TCB) open(now Time, p *Params) {
-	user := t.user
-	*t = TCB{cfg: p.Config, user: user, rtxAt: Never, delackAt: Never}
+	*t = TCB{cfg: p.Config, user: t.user, choice: t.choice, rtxAt: Never, delackAt: Never}
 	t.snd.una, t.snd.nxt = p.ISS, p.ISS // ISS is SND.UNA until the SYN is acknowledged
 	t.snd.base = p.ISS.Add(1)
 	t.snd.small, t.snd.push = p.ISS, p.ISS
