@@ -256,8 +256,9 @@ func (s *source) inStack() bool {
 // Law 4: no goroutine per connection, and none that outlives its work. So each place that starts one is known.
 func TestLawGoroutines(t *testing.T) {
 	places := map[string]string{
-		"stack/loopback.go drain": "delivers the queue where one writer has delivered enough, and ends with it",
-		"stack/listener.go give":  "runs the user's Process(flow), which lasts as long as he likes",
+		"stack/loopback.go drain":        "delivers the queue where one writer has delivered enough, and ends with it",
+		"stack/link/switchport.go drain": "the same, for a port of a switch",
+		"stack/listener.go give":         "runs the user's Process(flow), which lasts as long as he likes",
 	}
 	for _, s := range sources(t) {
 		if !s.inStack() {
