@@ -80,6 +80,19 @@ func ExampleTCPConn_SetUserTimeout() {
 	// Output: <nil>
 }
 
+// One connection's congestion control, by Linux's names.
+func ExampleTCPConn_SetCongestionControl() {
+	client, _, end := connected()
+	defer end()
+	err := client.SetCongestionControl("cubic")
+	fmt.Println(client.CongestionControl(), err)
+	err = client.SetCongestionControl("vegas")
+	fmt.Println(err.(*net.OpError).Err)
+	// Output:
+	// cubic <nil>
+	// setsockopt: no such file or directory
+}
+
 // A listener that waits for a while only.
 func ExampleTCPListener() {
 	s := stack.New(stack.Config{})

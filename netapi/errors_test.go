@@ -100,6 +100,8 @@ var nestings = map[string]nesting{
 	"SetKeepAliveConfig": ofTCP("set", "setsockopt", func(c *TCPConn) error { return c.SetKeepAliveConfig(keep) }),
 
 	"SetUserTimeout": ofTCP("set", "setsockopt", func(c *TCPConn) error { return c.SetUserTimeout(1) }),
+	"SetCongestionControl": ofTCP("set", "setsockopt",
+		func(c *TCPConn) error { return c.SetCongestionControl("cubic") }),
 
 	"Accept":         ofListener("accept", "accept4", func(l *TCPListener) error { return second(l.Accept()) }),
 	"listener Close": ofListener("close", "close", (*TCPListener).Close),
@@ -256,10 +258,10 @@ func TestNoConnection(t *testing.T) {
 		"WriteTo":  second(c.WriteTo(nil)),
 		"Deadline": c.SetDeadline(time.Time{}),
 		"Linger":   c.SetLinger(0),
-		"UserTime": c.SetUserTimeout(0),
-		"Accept":   second(l.Accept()),
-		"LClose":   l.Close(),
-		"UDP":      second(u.WriteTo(nil, nil)),
+		"UserTime": c.SetUserTimeout(0), "Congestion": c.SetCongestionControl("cubic"),
+		"Accept": second(l.Accept()),
+		"LClose": l.Close(),
+		"UDP":    second(u.WriteTo(nil, nil)),
 	} {
 		if err != syscall.EINVAL {
 			t.Errorf("%s of nothing: %v; want EINVAL", name, err)

@@ -86,6 +86,26 @@ func (c *TCPConn) SetUserTimeout(d time.Duration) error {
 	return c.setOpt(syscall.IPPROTO_TCP, tcpUserTimeout, ms)
 }
 
+// SetCongestionControl chooses by name what governs the congestion window, "reno" or "cubic" (Linux's TCP_CONGESTION): at
+// any time, and for this connection only. Another name is ENOENT. *net.TCPConn has no such method.
+func (c *TCPConn) SetCongestionControl(name string) error {
+	if !c.ok() {
+		return syscall.EINVAL
+	}
+	if err := c.s.SetCongestion(name); err != nil {
+		return c.opError("set", wrap("setsockopt", err))
+	}
+	return nil
+}
+
+// CongestionControl is the name of what governs the congestion window.
+func (c *TCPConn) CongestionControl() string {
+	if !c.ok() {
+		return ""
+	}
+	return c.s.Congestion()
+}
+
 // MultipathTCP reports false: a stack has no Multipath TCP.
 func (c *TCPConn) MultipathTCP() (bool, error) {
 	if !c.ok() {
