@@ -19,6 +19,7 @@ type Device struct {
 	path    Path
 	off     link.Offload
 	mtu     atomic.Int64
+	adopted bool // the interface may be in another network namespace, so its name tells nothing here
 	queues  []queue
 	refuses refusals
 	stats   counters
@@ -68,7 +69,7 @@ func (d *Device) Attach(recv func(*link.Frame)) error {
 	if d.attached.Swap(true) {
 		return link.ErrAttached
 	}
-	if mtu, err := MTU(d.name); err == nil {
+	if mtu, err := MTU(d.name); err == nil && !d.adopted {
 		d.mtu.Store(int64(mtu))
 	}
 	for _, q := range d.queues {

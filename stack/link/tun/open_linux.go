@@ -103,17 +103,23 @@ func setUpFast(fd int, cfg *Config, name string) (got string, uso bool, err erro
 	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, vnetLen); err != nil {
 		return "", false, &Error{Op: "TUNSETVNETHDRSZ", Name: got, Err: err}
 	}
+	uso, err = setOffload(fd, got)
+	return got, uso, err
+}
+
+// setOffload has a queue with virtio-net headers use the offloads that the kernel has.
+func setOffload(fd int, name string) (uso bool, err error) {
 	const tso = unix.TUN_F_CSUM | unix.TUN_F_TSO4 | unix.TUN_F_TSO_ECN
 	// USO4 goes only together with USO6. IPv6 is dropped anyway.
 	if unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, tso|unix.TUN_F_USO4|unix.TUN_F_USO6) == nil {
-		return got, true, nil
+		return true, nil
 	}
 	for _, flags := range []int{tso, unix.TUN_F_CSUM, 0} {
 		if err = unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, flags); err == nil {
-			return got, false, nil
+			return false, nil
 		}
 	}
-	return "", false, &Error{Op: "TUNSETOFFLOAD", Name: got, Err: err}
+	return false, &Error{Op: "TUNSETOFFLOAD", Name: name, Err: err}
 }
 
 // openPortable opens the queues by songgao/water, around its peculiarities.

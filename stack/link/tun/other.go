@@ -5,6 +5,7 @@ package tun
 import (
 	"errors"
 	"net/netip"
+	"os"
 
 	"github.com/gotcp/gotcp/stack/link"
 )
@@ -49,3 +50,9 @@ func (*Device) Path() Path { return Auto }
 
 // Stats is zero.
 func (*Device) Stats() Stats { return Stats{} }
+
+// File says that there are no TUN devices here.
+func (*Device) File() (*os.File, error) { return nil, errOther }
+
+// Adopt says so, too.
+func Adopt(*os.File, int) (*Device, error) { return nil, errOther }
