@@ -71,9 +71,9 @@ func (n *Stack) dialAddrs(ctx context.Context, d *net.Dialer, network, address s
 	if address == "" {
 		return nil, errMissingAddress
 	}
-	r := d.Resolver
-	if r == nil {
-		r = n.res
+	var r finder = hostsFirst{n.res, n}
+	if d.Resolver != nil {
+		r = d.Resolver
 	}
 	addrs, err := resolve(ctx, r, network, address)
 	if err != nil {

@@ -63,7 +63,7 @@ func (n *Stack) listenAddr(ctx context.Context, network, address string) (netip.
 	if address == "" {
 		return netip.AddrPort{}, nil // any address, any port
 	}
-	addrs, err := resolve(ctx, n.res, network, address)
+	addrs, err := resolve(ctx, hostsFirst{n.res, n}, network, address)
 	if err != nil {
 		return netip.AddrPort{}, err
 	}

@@ -26,20 +26,19 @@ func Resolve(ctx context.Context, n Network, network, address string) ([]netip.A
 	if err := checkNetwork(network); err != nil {
 		return nil, err
 	}
-	both := "ip" // what "tcp" and "udp" mean
-	if _, ok := n.(*Stack); ok {
-		both = "ip4"
+	if st, ok := n.(*Stack); ok {
+		return resolve(ctx, hostsFirst{st.res, st}, network, address)
 	}
-	return resolveFamily(ctx, n.Resolver(), network, both, address)
+	return resolveFamily(ctx, n.Resolver(), network, "ip", address) // which "tcp" and "udp" mean
 }
 
 // resolve is [Resolve] for a stack, which has IPv4 only, with some resolver.
-func resolve(ctx context.Context, r *net.Resolver, network, address string) ([]netip.AddrPort, error) {
+func resolve(ctx context.Context, r finder, network, address string) ([]netip.AddrPort, error) {
 	return resolveFamily(ctx, r, network, "ip4", address)
 }
 
 // resolveFamily is [Resolve] with a resolver; both is the family that it is asked for where the network names none.
-func resolveFamily(ctx context.Context, r *net.Resolver, network, both, address string) ([]netip.AddrPort, error) {
+func resolveFamily(ctx context.Context, r finder, network, both, address string) ([]netip.AddrPort, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
@@ -68,7 +67,7 @@ func resolveFamily(ctx context.Context, r *net.Resolver, network, both, address 
 }
 
 // lookup finds the addresses of a host: it may be a literal address, "localhost" (RFC 6761 6.3), or a name for r.
-func lookup(ctx context.Context, r *net.Resolver, network, both, host string) ([]netip.Addr, error) {
+func lookup(ctx context.Context, r finder, network, both, host string) ([]netip.Addr, error) {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		ip = ip.Unmap()
 		if ip == netip.IPv6Unspecified() && !strings.HasSuffix(network, "6") {

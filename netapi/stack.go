@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"slices"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/gotcp/gotcp/stack"
@@ -14,8 +15,9 @@ import (
 // A stack speaks IPv4 only. As on a host without IPv6, names have IPv4 addresses only, and a literal IPv6 address gives
 // EAFNOSUPPORT; but [::], which on other hosts means "any address of either family", means 0.0.0.0.
 type Stack struct {
-	st  *stack.Stack
-	res *net.Resolver
+	st    *stack.Stack
+	res   *net.Resolver
+	names atomic.Pointer[names] // nil: the system's
 
 	origins [len(networks)]origin // one for each of networks
 }
@@ -26,7 +28,7 @@ func NewStack(s *stack.Stack) *Stack {
 	for i, name := range networks {
 		n.origins[i] = origin{n, name}
 	}
-	n.res = &net.Resolver{PreferGo: true, Dial: n.DialContext}
+	n.res = &net.Resolver{PreferGo: true, Dial: n.dialServer}
 	return n
 }
 
@@ -36,7 +38,7 @@ func (n *Stack) origin(network string) *origin { return &n.origins[slices.Index(
 // Stack is the stack behind the network: its links, routes, counters and Close.
 func (n *Stack) Stack() *stack.Stack { return n.st }
 
-// Resolver is Go's own resolver, which asks its servers over the stack.
+// Resolver is Go's own resolver, which asks its servers over the stack: the system's, or those of [Stack.SetNames].
 func (n *Stack) Resolver() *net.Resolver { return n.res }
 
 // DialContext connects to an address: see [Network].

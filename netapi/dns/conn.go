@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Resolver is Go's own resolver with s in the place of all name servers. It asks by UDP, and by TCP where an answer was
-// cut. Its errors have the cause in words: Allow's, or what became of the servers.
+// Resolver is Go's own resolver with s in the place of all name servers. It asks by UDP, and by TCP where an answer
+// was cut. Its errors have the cause in words: Allow's, or what became of the servers.
 //
 // What net.Resolver does by itself it still does: names in the system's hosts file are found there, and never asked for,
 // and resolv.conf says which domains are searched, and how often and how long is tried.
@@ -39,10 +39,11 @@ func (s *Server) dial(ctx context.Context, network, _ string) (net.Conn, error) 
 	return packetConn{c}, nil
 }
 
-// maxWritten is how many queries may wait for being read the answers of.
+// maxWritten is how many queries may wait for their answers' being read.
 const maxWritten = 16
 
-// conn is a connection to a Server in memory. It has no goroutine: a query is answered in the Read that gets the answer.
+// conn is a connection to a Server in memory. It has no goroutine: a query is answered in the Read that gets the
+// answer.
 type conn struct {
 	s       *Server
 	network string // "tcp": messages have their length before them

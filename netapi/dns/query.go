@@ -40,8 +40,8 @@ type query struct {
 	name       string // the question's name in lower case, without a dot at the end
 }
 
-// parseQuery understands a query. The error is [errNoQuery]; a fault is the RCODE of the answer where it is a query that
-// leads to no look-up.
+// parseQuery understands a query. The error is [errNoQuery]; a fault is the RCODE of the answer where it is a query
+// that leads to no look-up.
 func parseQuery(msg []byte) (q *query, fault dnsmessage.RCode, err error) {
 	var p dnsmessage.Parser
 	h, err := p.Start(msg)
