@@ -34,6 +34,22 @@ func (t *TCB) broken() string {
 	case t.rcvUsed() > int(t.rcv.limit)+0xffff<<t.rcv.wscale && t.state.synchronized():
 		return "more was received than any window allowed"
 	}
+	if c, ok := t.cong.cc.(*cubic); ok {
+		return c.broken()
+	}
+	return ""
+}
+
+func (c *cubic) broken() string {
+	switch {
+	case c.part < 0 || c.part >= 1:
+		return "cwnd has more than a part of an octet besides"
+	case !c.on:
+	case !(c.k >= 0) || !(c.wEst > 0) || !(c.prior > 0) || !(c.wMax > 0): // and none of them is not a number
+		return "a stage of CUBIC has no K, W_est, cwnd_prior or W_max"
+	case c.seen < c.epoch:
+		return "an ACK was before the stage of CUBIC that it is in"
+	}
 	return ""
 }
 

@@ -79,11 +79,15 @@ func (t *TCB) startCongestion() {
 	}
 }
 
-// setSMSS follows a change of the segment size. A cwnd of so many smaller segments is as many segments, as with Linux.
+// setSMSS follows a change of the segment size. A cwnd and an ssthresh of so many smaller segments are as many segments,
+// as with Linux.
 func (c *congestion) setSMSS(smss int) {
 	if c.SMSS != 0 && c.Cwnd != 0 {
 		if smss < c.SMSS {
 			c.Cwnd = c.Cwnd / c.SMSS * smss
+			if c.Ssthresh != noSsthresh {
+				c.Ssthresh = c.Ssthresh / c.SMSS * smss
+			}
 		}
 		c.Cwnd = max(c.Cwnd, smss) // never below the loss window, LW
 	}

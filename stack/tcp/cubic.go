@@ -89,7 +89,7 @@ func (c *cubic) avoid(now Time, w *Window, acked int, rtt float64) {
 	next := max(cwnd, c.wEst)
 	if c.window(t) >= c.wEst { // else it is the Reno-friendly region: "cwnd SHOULD be set to W_est"
 		target := min(max(c.window(t+rtt), cwnd), maxTarget*cwnd)
-		next = cwnd + (target-cwnd)/cwnd*segs // (target - cwnd)/cwnd for each segment
+		next = cwnd + (target-cwnd)*segs/cwnd // (target - cwnd)/cwnd for each segment
 	}
 	octets := min(next*smss, maxBuffer)
 	w.Cwnd = int(octets)
@@ -112,7 +112,7 @@ func (c *cubic) begin(now Time, w *Window) {
 // window is W_cubic(t), Figure 1: segments, t seconds into the stage.
 func (c *cubic) window(t float64) float64 {
 	d := t - c.k
-	return cubicC*d*d*d + c.wMax
+	return float64(cubicC*d*d*d) + c.wMax // the conversion: rounded twice, on every machine
 }
 
 // alpha is alpha_cubic: 1 once W_est is what cwnd was at the last loss, as Reno's increase is (4.3).

@@ -26,6 +26,7 @@
 //   - ack.go: what an ACK does to the sender, [RFC 9293] 3.10.7.4
 //   - rtt.go, retransmit.go: round trips and the retransmission timer, [RFC 6298], [RFC 1122] 4.2.3.5
 //   - congestion.go: slow start, congestion avoidance and the controller's interface, [RFC 5681], [RFC 6928]
+//   - cubic.go, hystart.go: another controller, [RFC 9438], and its slow start, [RFC 9406]
 //   - recovery.go: fast retransmit and recovery, [RFC 6582], [RFC 6675], limited transmit, [RFC 3042]
 //   - sack.go, reasm.go: the sender's scoreboard, the receiver's queue and reports, [RFC 2018], [RFC 6675], [RFC 2883]
 //   - tstamp.go: timestamps and PAWS, [RFC 7323]
@@ -54,4 +55,6 @@
 // [RFC 6928]: https://www.rfc-editor.org/rfc/rfc6928
 // [RFC 7323]: https://www.rfc-editor.org/rfc/rfc7323
 // [RFC 9293]: https://www.rfc-editor.org/rfc/rfc9293
+// [RFC 9406]: https://www.rfc-editor.org/rfc/rfc9406
+// [RFC 9438]: https://www.rfc-editor.org/rfc/rfc9438
 package tcp

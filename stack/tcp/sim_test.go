@@ -20,12 +20,23 @@ func TestSimulation(t *testing.T) {
 		hard = append(hard, seed)
 	}
 	for _, seed := range hard {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { simulate(t, seed) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { simulate(t, seed, "") })
+	}
+}
+
+// TestSimulationCubic is the same with another congestion control, of which the invariants are checked, too.
+func TestSimulationCubic(t *testing.T) {
+	seeds := uint64(600)
+	if testing.Short() || raceEnabled {
+		seeds = 60
+	}
+	for seed := range seeds {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { simulate(t, 30_000+seed, "cubic") })
 	}
 }
 
 // simulate makes everything of the seed: the network, the options, the sizes, the users.
-func simulate(t *testing.T, seed uint64) {
+func simulate(t *testing.T, seed uint64, congestion string) {
 	p := newPair(t, seed, network{})
 	rng := p.rng
 	p.net = network{
@@ -56,7 +67,7 @@ func simulate(t *testing.T, seed uint64) {
 			e.total, e.chunk = min(e.total, 20_000), max(e.chunk, 500)
 		}
 		e.tcb.SetOptions(p.now, UserOptions{NoDelay: rng.IntN(2) == 0, NoQuickAck: rng.IntN(4) == 0,
-			KeepAlive: rng.IntN(4) == 0})
+			KeepAlive: rng.IntN(4) == 0, Congestion: congestion})
 	}
 	if p.ends[0].lazy+p.ends[1].lazy > 0 { // a lazy reader of many small pieces only takes long
 		for _, e := range p.ends {
