@@ -111,9 +111,23 @@ func openLoopback(s Spec) (*Net, error) {
 		about: "gotcp " + loopback.String() + ", a stack in memory"}, nil
 }
 
-// openTUN makes the device, sets up the kernel's end of it, and attaches a stack to the other end.
-func openTUN(s Spec) (*Net, error) {
-	if s.Kind == Private && !netns.Inside() {
+// Device is the device of a private or tun network, its impairments and capture around it, for a program that puts
+// something else than one stack at its end.
+type Device struct {
+	link.Device
+
+	Addr  netip.Prefix // of this end, with the length of the network's prefix
+	Peer  netip.Addr   // the kernel's end
+	about string
+}
+
+// OpenDevice makes the device of a private or tun network and sets up the kernel's end of it. The caller closes it. A
+// private one can be opened in a namespace of the program's own only: see [Enter].
+func OpenDevice(s Spec) (*Device, error) {
+	switch {
+	case s.Kind != Private && s.Kind != TUN:
+		return nil, fmt.Errorf("netspec: a %s network has no device", s.Kind)
+	case s.Kind == Private && !netns.Inside():
 		return nil, fmt.Errorf("a private network has to be entered first: begin the program with netspec.Start")
 	}
 	addr, peer := s.addrs()
@@ -127,26 +141,33 @@ func openTUN(s Spec) (*Net, error) {
 	} else if err := tun.Configure(dev.Name(), netip.PrefixFrom(peer, addr.Bits()), cmp.Or(s.MTU, dev.MTU())); err != nil {
 		return nil, noDevice(errors.Join(err, dev.Close()))
 	}
-	return s.attach(dev, addr, peer)
-}
-
-// attach makes the stack.
-func (s *Spec) attach(dev *tun.Device, addr netip.Prefix, peer netip.Addr) (*Net, error) {
-	name, path := dev.Name(), dev.Path()
+	about := fmt.Sprintf("TUN device %s (%v path), kernel %v", dev.Name(), dev.Path(), peer)
 	d, err := s.Dress(dev)
 	if err != nil {
 		return nil, err
 	}
+	return &Device{d, addr, peer, about}, nil
+}
+
+// Describe is a line about the device for people.
+func (d *Device) Describe() string { return d.about }
+
+// openTUN attaches a stack to the device.
+func openTUN(s Spec) (*Net, error) {
+	d, err := OpenDevice(s)
+	if err != nil {
+		return nil, err
+	}
 	st := stack.New(stack.Config{})
-	ifc, err := st.AddDevice(d, addr)
+	ifc, err := st.AddDevice(d.Device, d.Addr)
 	if err == nil && s.Kind == TUN {
 		err = st.AddRoute(netip.PrefixFrom(netip.IPv4Unspecified(), 0), ifc) // the kernel may forward
 	}
 	if err != nil {
 		return nil, errors.Join(err, st.Close(), d.Close())
 	}
-	return &Net{Tuned: netapi.NewStack(st), Spec: *s, Stack: st, Addr: addr.Addr(), Peer: peer,
-		about: fmt.Sprintf("gotcp %v, TUN device %s (%v path), kernel %v", addr.Addr(), name, path, peer)}, nil
+	return &Net{Tuned: netapi.NewStack(st), Spec: s, Stack: st, Addr: d.Addr.Addr(), Peer: d.Peer,
+		about: fmt.Sprintf("gotcp %v, %s", d.Addr.Addr(), d.about)}, nil
 }
 
 func (s *Spec) tunPath() tun.Path {
