@@ -19,8 +19,8 @@ type cubicRig struct {
 }
 
 func newCubicRig(t *testing.T, segs int, rtt time.Duration) *cubicRig {
-	return &cubicRig{t: t, c: &cubic{}, w: Window{Cwnd: segs * 1000, Ssthresh: noSsthresh, SMSS: 1000}, now: Time(time.Hour),
-		rtt: rtt}
+	w := Window{Cwnd: segs * 1000, Ssthresh: noSsthresh, SMSS: 1000}
+	return &cubicRig{t: t, c: &cubic{}, w: w, now: Time(time.Hour), rtt: rtt}
 }
 
 // lose has a loss with everything that cwnd allows in flight, as fast recovery does it.
@@ -74,8 +74,10 @@ func exactCubic(wMax, epoch, t float64) float64 {
 	return w
 }
 
-// TestCubicFunction: cwnd follows W_cubic through the concave region, the plateau and the convex region (4.2, 4.4, 4.5).
-// It aims at where the function will be in a round trip, which keeps it within 3*C*RTT^2*|t-K| of where it is.
+// TestCubicFunction: cwnd follows W_cubic through the concave region, the plateau and the convex region (4.2, 4.4,
+// 4.5). It aims at where the function will be in a round trip, which keeps it within 3*C*RTT^2*|t-K| of where it is.
+//
+// RFC 9438 4.2, 4.4, 4.5
 func TestCubicFunction(t *testing.T) {
 	r := newCubicRig(t, 1000, 100*time.Millisecond)
 	r.lose()
@@ -109,6 +111,8 @@ func TestCubicFunctionByHand(t *testing.T) {
 }
 
 // TestCubicTarget: the target is at most 1.5 times cwnd, and never less than cwnd (4.2).
+//
+// RFC 9438 4.2
 func TestCubicTarget(t *testing.T) {
 	r := newCubicRig(t, 1000, time.Second)
 	r.lose()
@@ -141,6 +145,8 @@ func TestCubicBigAck(t *testing.T) {
 
 // TestCubicRenoFriendly: where Reno would be faster CUBIC is as fast as Reno is on the average: alpha_cubic = 9/17
 // segments in a round trip up to cwnd_prior, one from there on (4.3).
+//
+// RFC 9438 4.3
 func TestCubicRenoFriendly(t *testing.T) {
 	r := newCubicRig(t, 20, 10*time.Millisecond)
 	r.lose()
@@ -159,6 +165,8 @@ func TestCubicRenoFriendly(t *testing.T) {
 }
 
 // TestCubicFastConvergence: who had to give way before it was back where it had been leaves room for others (4.7).
+//
+// RFC 9438 4.6, 4.7
 func TestCubicFastConvergence(t *testing.T) {
 	r := newCubicRig(t, 1000, 100*time.Millisecond)
 	for i, s := range []struct{ cwnd, wMax float64 }{
@@ -179,6 +187,8 @@ func TestCubicFastConvergence(t *testing.T) {
 
 // TestCubicTimeout: after a time-out ssthresh is CUBIC's, and the next stage begins with K = 0 and with W_max and W_est
 // at cwnd: no plateau (4.8).
+//
+// RFC 9438 4.8
 func TestCubicTimeout(t *testing.T) {
 	r := newCubicRig(t, 1000, 100*time.Millisecond)
 	r.w.Ssthresh = r.c.Loss(r.now, &r.w, Loss{Flight: 500_000, Timeout: true})
@@ -203,6 +213,8 @@ func TestCubicTimeout(t *testing.T) {
 }
 
 // TestCubicLeastSsthresh: "ssthresh = max(ssthresh, 2)" (4.6), through the engine.
+//
+// RFC 9438 4.6
 func TestCubicLeastSsthresh(t *testing.T) {
 	for flight, want := range map[int]int{1: 2000, 2: 2000, 3: 2100, 6: 4200, 10: 7000} {
 		d := start(t, setup{user: UserOptions{Congestion: "cubic"}})
@@ -213,6 +225,8 @@ func TestCubicLeastSsthresh(t *testing.T) {
 }
 
 // TestCubicLimited: the time in which the user or the peer is the limit doesn't count (4.2, 5.8). Neither does a pause.
+//
+// RFC 9438 4.2, 5.8
 func TestCubicLimited(t *testing.T) {
 	r, twin := newCubicRig(t, 1000, 100*time.Millisecond), newCubicRig(t, 1000, 100*time.Millisecond)
 	both := func(trips int) {
@@ -244,6 +258,8 @@ func TestCubicLimited(t *testing.T) {
 }
 
 // TestCubicIdleConnection: the same through the engine: an hour of silence doesn't let the window jump.
+//
+// RFC 9438 5.8
 func TestCubicIdleConnection(t *testing.T) {
 	d := start(t, setup{ts: true, sack: true, ws: 7, user: UserOptions{Congestion: "cubic"}})
 	c := d.tcb.cong.cc.(*cubic)
@@ -265,6 +281,8 @@ func TestCubicIdleConnection(t *testing.T) {
 }
 
 // TestCubicUndo: where D-SACK tells that nothing was lost, the stage goes on as if nothing had happened (4.9).
+//
+// RFC 9438 4.9
 func TestCubicUndo(t *testing.T) {
 	d := flying(t, setup{sack: true, user: UserOptions{Congestion: "cubic"}})
 	c := d.tcb.cong.cc.(*cubic)
@@ -303,8 +321,10 @@ func TestCubicUndoOfSeveral(t *testing.T) {
 	}
 }
 
-// TestCubicUndoTooLate: who has more than before the loss keeps to what is (4.9), and there is nothing to undo twice, nor
-// for a controller that has seen no loss.
+// TestCubicUndoTooLate: who has more than before the loss keeps to what is (4.9), and there is nothing to undo twice,
+// nor for a controller that has seen no loss.
+//
+// RFC 9438 4.9
 func TestCubicUndoTooLate(t *testing.T) {
 	r := newCubicRig(t, 100, 10*time.Millisecond)
 	r.c.Undo(r.now, &r.w)
@@ -339,6 +359,8 @@ func TestCubicSegmentSize(t *testing.T) {
 
 // TestCubicTakesOver: a controller that comes in the middle goes on from where the window is: as after a slow start
 // without a loss (4.10).
+//
+// RFC 9438 4.10
 func TestCubicTakesOver(t *testing.T) {
 	d := flying(t, setup{sack: true})
 	d.tcb.cong.Ssthresh = 8000

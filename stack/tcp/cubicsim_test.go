@@ -23,8 +23,8 @@ func (p *pair) big() {
 }
 
 // regain is one loss on a path that is otherwise perfect, with a round trip of 100 ms, after cwnd had reached 300
-// segments. It returns K, worked out from the cwnd that the loss was found at, how long cwnd took to come back there, and
-// cwnd's share of that at K.
+// segments. It returns K, worked out from the cwnd that the loss was found at, how long cwnd took to come back there,
+// and cwnd's share of that at K.
 func regain(t *testing.T, cubic bool) (k, back time.Duration, share float64) {
 	p := newPair(t, 7, network{delay: 50 * time.Millisecond})
 	p.big()
@@ -80,8 +80,10 @@ func exactK(wMax, epoch float64) float64 {
 	return lo
 }
 
-// TestCubicLongPath: on a long fat path CUBIC is back where it was in about K after a loss, however long a round trip is;
-// Reno needs a round trip for each segment of the half that it had lost.
+// TestCubicLongPath: on a long fat path CUBIC is back where it was in about K after a loss, however long a round trip
+// is; Reno needs a round trip for each segment of the half that it had lost.
+//
+// RFC 9438 4.4
 func TestCubicLongPath(t *testing.T) {
 	k, back, share := regain(t, true)
 	t.Logf("CUBIC: K %v, back to 99 %% after %v, at K %.2f", k, back, share)
@@ -100,6 +102,8 @@ func TestCubicLongPath(t *testing.T) {
 
 // TestHystartSparesLosses: where the path queues for long, slow start with HyStart++ ends before the queue runs over;
 // Reno's fills it, and loses what is too much.
+//
+// RFC 9438 4.10
 func TestHystartSparesLosses(t *testing.T) {
 	lost := func(cubic bool) int {
 		p := newPair(t, 3, network{delay: 5 * time.Millisecond, rate: 12_500_000, limit: 1_500_000})
@@ -152,6 +156,8 @@ func compete(t *testing.T, seed uint64, net network, cubic [2]bool) (octets [2]f
 
 // TestCubicFairToReno: on a short path CUBIC is in its Reno-friendly region, and takes about as much as Reno leaves to
 // another Reno (RFC 9438 5.1, 5.2).
+//
+// RFC 9438 4.3
 func TestCubicFairToReno(t *testing.T) {
 	path := network{delay: 5 * time.Millisecond, jitter: time.Millisecond, rate: 1_250_000, limit: 25_000}
 	var sum [2]float64

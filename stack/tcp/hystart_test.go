@@ -52,6 +52,8 @@ func (r *hystartRig) css(what string, want bool) {
 }
 
 // TestHystartThreshold: RttThresh = max (4 ms, min (lastRoundMinRTT/8, 16 ms)) decides what is longer (RFC 9406 4.2).
+//
+// RFC 9406 4.2
 func TestHystartThreshold(t *testing.T) {
 	for _, c := range []struct {
 		last, now float64 // milliseconds
@@ -71,6 +73,8 @@ func TestHystartThreshold(t *testing.T) {
 }
 
 // TestHystartLeastCounts: it's the least of a round that counts, and eight samples make a round worth looking at.
+//
+// RFC 9406 4.2
 func TestHystartLeastCounts(t *testing.T) {
 	r := newHystartRig(t)
 	r.round(same(9, 20)...)
@@ -100,6 +104,8 @@ func TestHystartLeastCounts(t *testing.T) {
 
 // TestHystartConservative: in CSS cwnd grows by a quarter of what is acknowledged, and after five rounds, the one in
 // which it began counted, congestion avoidance begins.
+//
+// RFC 9406 4.2
 func TestHystartConservative(t *testing.T) {
 	r := newHystartRig(t)
 	r.round(same(9, 20)...)
@@ -128,8 +134,10 @@ func TestHystartConservative(t *testing.T) {
 	}
 }
 
-// TestHystartJitter: a round trip shorter than those that had begun CSS shows that they were jitter, and slow start goes
-// on; another queue ends it again.
+// TestHystartJitter: a round trip shorter than those that had begun CSS shows that they were jitter, and slow start
+// goes on; another queue ends it again.
+//
+// RFC 9406 4.2
 func TestHystartJitter(t *testing.T) {
 	r := newHystartRig(t)
 	r.round(same(9, 20)...)
@@ -158,6 +166,8 @@ func TestHystartLimited(t *testing.T) {
 }
 
 // TestHystartOnce: later slow starts have an ssthresh, and HyStart++ leaves them alone (RFC 9406 4.3).
+//
+// RFC 9406 4.3
 func TestHystartOnce(t *testing.T) {
 	r := newCubicRig(t, 100, 20*time.Millisecond)
 	r.c.Ack(r.now, &r.w, Ack{Octets: 1000, RTT: r.rtt, SRTT: r.rtt})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gotcp/gotcp/stack"
 	"github.com/gotcp/gotcp/stack/link"
+	"github.com/gotcp/gotcp/stack/tcp"
 )
 
 // Gotcp is the stack of this module as a target: a whole stack in a testing/synctest bubble, in whose time everything
@@ -124,6 +125,13 @@ func (h *gotcpHost) Sysctl(name, value string) error {
 // configure translates Linux's sysctls. One that has no counterpart here is an error.
 func configure(c *stack.Config, sysctls map[string]string) error {
 	for name, value := range sysctls {
+		if name == "tcp_congestion_control" {
+			var ok bool
+			if c.TCP.Congestion, ok = tcp.Congestion(value); !ok {
+				return fmt.Errorf("gotcp has no congestion control %q", value)
+			}
+			continue
+		}
 		numbers, err := parseInts(value)
 		set := tunables[name]
 		if set == nil || err != nil || len(numbers) == 0 {

@@ -212,6 +212,12 @@ func (g *gotcpSockets) Opt(fd, level, name int) (int, error) {
 	return n, errno(err)
 }
 
+func (g *gotcpSockets) SetCongestion(fd int, name string) error {
+	return errno(g.sock(fd).Socket.SetCongestion(name))
+}
+
+func (g *gotcpSockets) Congestion(fd int) (string, error) { return g.sock(fd).Socket.Congestion(), nil }
+
 func (g *gotcpSockets) SetNonblock(fd int, on bool) error {
 	g.sock(fd).nonblock = on
 	return nil

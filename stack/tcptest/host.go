@@ -57,6 +57,9 @@ type Sockets interface {
 	// SetOpt and Opt are for options that are an integer, and for SO_LINGER: seconds, -1 off.
 	SetOpt(fd, level, name, value int) error
 	Opt(fd, level, name int) (int, error)
+	// SetCongestion and Congestion are for TCP_CONGESTION, which is a string.
+	SetCongestion(fd int, name string) error
+	Congestion(fd int) (string, error)
 	// SetNonblock and Nonblock are fcntl with F_SETFL and F_GETFL.
 	SetNonblock(fd int, on bool) error
 	Nonblock(fd int) (bool, error)

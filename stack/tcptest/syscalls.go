@@ -19,6 +19,9 @@ const (
 	solSocket    = 1
 	soLinger     = 13
 
+	ipprotoTCP    = 6
+	tcpCongestion = 13
+
 	// MsgOOB, MsgPeek, MsgDontWait and MsgMore are the flags of Recv and Send.
 	MsgOOB      = 1
 	MsgPeek     = 2
@@ -222,6 +225,14 @@ func option(e *script.Expr) (value int, anything bool) {
 	return int(e.Int), e.Kind == script.Any
 }
 
+// optionText is an option's value where it is a string.
+func optionText(e *script.Expr) (value string, ok bool) {
+	if e.Kind == script.List {
+		e = &e.List[0]
+	}
+	return e.Str, e.Kind == script.String
+}
+
 func firstField(e *script.Expr, names ...string) (script.Expr, bool) {
 	for _, n := range names {
 		if v, ok := e.Field(n); ok {
@@ -233,6 +244,12 @@ func firstField(e *script.Expr, names ...string) (script.Expr, bool) {
 
 func prepareOpt(c *script.Call, f *fd) (*action, error) {
 	level, name := int(c.Args[1].Int), int(c.Args[2].Int)
+	if level == ipprotoTCP && name == tcpCongestion {
+		return prepareCongestion(c, f)
+	}
+	if _, text := optionText(&c.Args[3]); text {
+		return nil, fmt.Errorf("the option is no string")
+	}
 	want, anything := option(&c.Args[3])
 	if c.Name == "setsockopt" {
 		if anything {
@@ -249,6 +266,30 @@ func prepareOpt(c *script.Call, f *fd) (*action, error) {
 		check: func(int) string {
 			if !anything && got != want {
 				return describeOption(level, name, got)
+			}
+			return ""
+		},
+	}, nil
+}
+
+// prepareCongestion is TCP_CONGESTION, the option whose value is a string.
+func prepareCongestion(c *script.Call, f *fd) (*action, error) {
+	want, text := optionText(&c.Args[3])
+	if _, anything := option(&c.Args[3]); !text && (c.Name == "setsockopt" || !anything) {
+		return nil, fmt.Errorf("TCP_CONGESTION is a string")
+	}
+	if c.Name == "setsockopt" {
+		return plain(func(s Sockets) error { return s.SetCongestion(f.host, want) }), nil
+	}
+	var got string
+	return &action{
+		do: func(s Sockets) (n int, err error) {
+			got, err = s.Congestion(f.host)
+			return 0, err
+		},
+		check: func(int) string {
+			if text && got != want {
+				return fmt.Sprintf("%q", got)
 			}
 			return ""
 		},

@@ -105,6 +105,14 @@ func (h *host) Opt(fd, level, name int) (int, error) {
 	return int(uint64(v.Sec) >> 32), nil
 }
 
+func (h *host) SetCongestion(fd int, name string) error {
+	return unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, name)
+}
+
+func (h *host) Congestion(fd int) (string, error) {
+	return unix.GetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION)
+}
+
 func (h *host) SetNonblock(fd int, on bool) error { return unix.SetNonblock(fd, on) }
 
 func (h *host) Nonblock(fd int) (bool, error) {

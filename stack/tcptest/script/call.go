@@ -13,6 +13,7 @@ const (
 	argAddr                 // ... or a struct sockaddr_in
 	argData                 // ... or a string
 	argPtr                  // ..., or [int], or [{onoff=1, linger=0}]
+	argOpt                  // the same, or a string, or ["string"]
 	argPolls                // [{fd=3, events=POLLIN, revents=POLLIN}, ...]
 	argAny                  // ... only, or an integer
 )
@@ -32,8 +33,8 @@ var calls = map[string][]argKind{
 	"sendto":     {argInt, argData, argInt, argInt, argAddr, argAny},
 	"close":      {argInt},
 	"shutdown":   {argInt, argInt},
-	"getsockopt": {argInt, argInt, argInt, argPtr, argAny},
-	"setsockopt": {argInt, argInt, argInt, argPtr, argAny},
+	"getsockopt": {argInt, argInt, argInt, argOpt, argAny},
+	"setsockopt": {argInt, argInt, argInt, argOpt, argAny},
 	"fcntl":      {argInt, argInt, argInt},
 	"poll":       {argPolls, argInt, argInt},
 	"ioctl":      {argInt, argInt, argPtr},
@@ -81,8 +82,10 @@ func (p *parser) checkArg(call string, k argKind, a *Expr) {
 	case argData:
 		good, what = a.Kind == Any || a.Kind == String, "... or a string"
 	case argPtr:
-		good, what = a.Kind == Any || a.Kind == Struct || a.Kind == List && len(a.List) == 1 &&
-			(a.List[0].Kind == Int || a.List[0].Kind == Struct || a.List[0].Kind == Any), "..., [integer] or a struct"
+		good, what = isPtr(a), "..., [integer] or a struct"
+	case argOpt:
+		text := a.Kind == String || a.Kind == List && len(a.List) == 1 && a.List[0].Kind == String
+		good, what = isPtr(a) || text, "..., [integer], a struct or a string"
 	case argPolls:
 		good, what = a.Kind == List && len(a.List) > 0, "a list of struct pollfd"
 		for i := range a.List {
@@ -94,6 +97,12 @@ func (p *parser) checkArg(call string, k argKind, a *Expr) {
 	if !good {
 		p.fail(a.Pos, "%s does not take this here, expected %s", call, what)
 	}
+}
+
+// isPtr reports whether an argument is of the form argPtr.
+func isPtr(a *Expr) bool {
+	return a.Kind == Any || a.Kind == Struct || a.Kind == List && len(a.List) == 1 &&
+		(a.List[0].Kind == Int || a.List[0].Kind == Struct || a.List[0].Kind == Any)
 }
 
 // result parses what follows "=".

@@ -237,6 +237,8 @@ func TestErrors(t *testing.T) {
 		{"+0 fork() = 3", `1:4: unknown system call "fork"`},
 		{"+0 close(1, 2) = 0", `1:4: close has 2 arguments, expected 1`},
 		{"+0 close(\"a\") = 0", `1:10: close does not take this here, expected an integer`},
+		{"+0 ioctl(3, SIOCINQ, \"a\") = 0", `1:22: ioctl does not take this here, expected ..., [integer] or a struct`},
+		{"+0 setsockopt(3, 6, 13, 5, 1) = 0", `expected ..., [integer], a struct or a string`},
 		{"+0 listen(3, FOO) = 0", `1:14: unknown symbol "FOO"`},
 		{"+0 listen(3, 1)", `1:16: unexpected the end of the file, expected "="`},
 		{"+0 close(3) = -1 EFOO", `1:18: unknown errno "EFOO"`},

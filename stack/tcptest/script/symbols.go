@@ -42,7 +42,8 @@ var tcpSymbols = map[string]int64{
 var errnos = map[string]syscall.Errno{
 	"EPERM": syscall.EPERM, "EINTR": syscall.EINTR, "EIO": syscall.EIO, "EBADF": syscall.EBADF, "EAGAIN": syscall.EAGAIN,
 	"EWOULDBLOCK": syscall.EWOULDBLOCK, "ENOMEM": syscall.ENOMEM, "EACCES": syscall.EACCES, "EFAULT": syscall.EFAULT,
-	"EBUSY": syscall.EBUSY, "EINVAL": syscall.EINVAL, "EPIPE": syscall.EPIPE, "EDOM": syscall.EDOM,
+	"ENOENT": syscall.ENOENT, "EBUSY": syscall.EBUSY, "EINVAL": syscall.EINVAL, "EPIPE": syscall.EPIPE,
+	"EDOM":     syscall.EDOM,
 	"ENOTSOCK": syscall.ENOTSOCK, "EDESTADDRREQ": syscall.EDESTADDRREQ, "EMSGSIZE": syscall.EMSGSIZE,
 	"EPROTO": syscall.EPROTO, "ENOPROTOOPT": syscall.ENOPROTOOPT, "EOPNOTSUPP": syscall.EOPNOTSUPP,
 	"EAFNOSUPPORT": syscall.EAFNOSUPPORT, "EADDRINUSE": syscall.EADDRINUSE, "EADDRNOTAVAIL": syscall.EADDRNOTAVAIL,
