@@ -79,8 +79,8 @@ func (t *TCB) startCongestion() {
 	}
 }
 
-// setSMSS follows a change of the segment size. A cwnd and an ssthresh of so many smaller segments are as many segments,
-// as with Linux.
+// setSMSS follows a change of the segment size. A cwnd and an ssthresh of so many smaller segments are as many
+// segments, as with Linux.
 func (c *congestion) setSMSS(smss int) {
 	if c.SMSS != 0 && c.Cwnd != 0 {
 		if smss < c.SMSS {

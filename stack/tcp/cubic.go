@@ -14,10 +14,10 @@ const (
 // cubic is CUBIC, RFC 9438: after a loss cwnd is a cubic function of the time since, flat where it was when the loss
 // happened, so that it is back soon on a long path, too, and stays there for a while before it looks for more.
 //
-// Windows are in segments, as the RFC's formulas have them, so a path that takes smaller segments only changes none. They
-// are floating-point numbers without harm: W_cubic is computed anew from the time for each ACK, so nothing adds up but
-// W_est and the part of an octet of cwnd, which lose 2^-53 of themselves with each ACK; the third power of nanoseconds
-// doesn't fit any integer.
+// Windows are in segments, as the RFC's formulas have them, so a path that takes smaller segments only changes none.
+// They are floating-point numbers without harm: W_cubic is computed anew from the time for each ACK, so nothing adds up
+// but W_est and the part of an octet of cwnd, which lose 2^-53 of themselves with each ACK; the third power of
+// nanoseconds doesn't fit any integer.
 type cubic struct {
 	cubicStage
 	part float64 // of an octet, that cwnd has besides w.Cwnd
@@ -59,8 +59,8 @@ func (c *cubic) Ack(now Time, w *Window, a Ack) {
 	}
 }
 
-// slowStart grows cwnd by what was acknowledged, and returns the octets beyond ssthresh. The first slow start, which has
-// no ssthresh, is HyStart++'s; the later ones have one (RFC 9406 4.3).
+// slowStart grows cwnd by what was acknowledged, and returns the octets beyond ssthresh. The first slow start, which
+// has no ssthresh, is HyStart++'s; the later ones have one (RFC 9406 4.3).
 func (c *cubic) slowStart(w *Window, a *Ack) int {
 	if w.Ssthresh == noSsthresh {
 		c.first.ack(w, a)
@@ -125,7 +125,8 @@ func (c *cubic) alpha() float64 {
 
 func (c *cubic) segments(octets int) float64 { return float64(octets) / float64(c.smss) }
 
-// Loss implements [Controller]: multiplicative decrease (4.6), fast convergence (4.7), and what a time-out changes (4.8).
+// Loss implements [Controller]: multiplicative decrease (4.6), fast convergence (4.7), and what a time-out changes
+// (4.8).
 func (c *cubic) Loss(_ Time, w *Window, l Loss) int {
 	c.resize(w)
 	if !l.Again {
@@ -163,8 +164,8 @@ func (c *cubic) Resume(now Time) {
 	}
 }
 
-// resize follows a change of the segment size as the engine does: cwnd is as many of smaller segments, and as many octets
-// of larger ones.
+// resize follows a change of the segment size as the engine does: cwnd is as many of smaller segments, and as many
+// octets of larger ones.
 func (c *cubic) resize(w *Window) {
 	if c.smss != 0 && w.SMSS > c.smss {
 		share := float64(c.smss) / float64(w.SMSS)

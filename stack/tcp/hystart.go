@@ -16,8 +16,9 @@ const (
 	hsCSSRounds  = 5                     // CSS_ROUNDS
 )
 
-// hystart is HyStart++, RFC 9406: slow start that ends where the round trips become longer, since a queue builds up, and
-// not with the loss of half a window. Where they become shorter again in conservative slow start (CSS), it was jitter.
+// hystart is HyStart++, RFC 9406: slow start that ends where the round trips become longer, since a queue builds up,
+// and not with the loss of half a window. Where they become shorter again in conservative slow start (CSS), it was
+// jitter.
 //
 // It takes a sample from each ACK, which needs timestamps: without them the engine measures once in a round trip, and
 // this is plain slow start. L, which bounds by how much one ACK lets cwnd grow, is left infinite: ours and our peers'
@@ -51,8 +52,8 @@ func (h *hystart) ack(w *Window, a *Ack) {
 	}
 }
 
-// round ends a round of about a round-trip time and begins the next: "when windowEnd is ACKed, the current round ends and
-// windowEnd is set to SND.NXT". "If CSS_ROUNDS rounds are complete, enter congestion avoidance".
+// round ends a round of about a round-trip time and begins the next: "when windowEnd is ACKed, the current round ends
+// and windowEnd is set to SND.NXT". "If CSS_ROUNDS rounds are complete, enter congestion avoidance".
 func (h *hystart) round(w *Window, nxt seq.Num) {
 	if h.baseline != 0 {
 		if h.rounds++; h.rounds == hsCSSRounds {

@@ -32,9 +32,9 @@ func (r *rttState) start(now Time, end seq.Num) {
 // cancel gives up the measurement under way: a retransmission makes it ambiguous (section 3, Karn's algorithm).
 func (r *rttState) cancel() { r.timing = false }
 
-// measure takes a measurement from an ACK that advances SND.UNA: from the segment being timed, to the nanosecond, or from
-// the echoed timestamp, which also tells a retransmission from its original (RFC 7323 4.1). It returns what the ACK says,
-// also where SRTT has no use for it since a segment is being timed; 0 where it says nothing.
+// measure takes a measurement from an ACK that advances SND.UNA: from the segment being timed, to the nanosecond, or
+// from the echoed timestamp, which also tells a retransmission from its original (RFC 7323 4.1). It returns what the
+// ACK says, also where SRTT has no use for it since a segment is being timed; 0 where it says nothing.
 func (t *TCB) measure(now Time, seg *wire.Segment) time.Duration {
 	r := &t.rtt
 	if r.timing && seg.Ack.AtOrAfter(r.end) {

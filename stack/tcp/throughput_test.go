@@ -12,8 +12,8 @@ import (
 var update = flag.Bool("update", false, "write testdata/throughput.golden anew")
 
 // TestThroughput freezes what the connection makes of a path of 100 Mbit/s and 40 ms in virtual time, by congestion
-// control, by loss and by the size of the buffers. It is exact, so every change of the engine's behaviour shows: run with
-// -update and look at the difference. Its shape is checked, too, for that look.
+// control, by loss and by the size of the buffers. It is exact, so every change of the engine's behaviour shows: run
+// with -update and look at the difference. Its shape is checked, too, for that look.
 func TestThroughput(t *testing.T) {
 	losses := []float64{0, 0.0001, 0.001, 0.01, 0.05}
 	buffers := []int{8 << 10, 32 << 10, 128 << 10, 512 << 10, 2 << 20}
