@@ -148,7 +148,7 @@ func (dl *dialing) refused(why *RefusedError) error {
 
 // opError is the dial's error for what has come of a place.
 func (dl *dialing) opError(p *place, err error) error {
-	return &net.OpError{Op: "dial", Net: dl.target.network, Source: dl.d.LocalAddr, Addr: p.netAddr(), Err: err}
+	return &net.OpError{Op: "dial", Net: dl.target.network, Source: dl.d.LocalAddr, Addr: dl.target.netAddr(p), Err: err}
 }
 
 // reach finds the addresses to dial and dials them. The errors are dressed.

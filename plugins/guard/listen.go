@@ -136,7 +136,7 @@ func (a *announcing) resolve(ctx context.Context) error {
 func (a *announcing) text() string { return a.target.text(a.addr) }
 
 func (a *announcing) opError(err error) error {
-	return &net.OpError{Op: "listen", Net: a.target.network, Addr: a.place.netAddr(), Err: err}
+	return &net.OpError{Op: "listen", Net: a.target.network, Addr: a.target.netAddr(&a.place), Err: err}
 }
 
 // listener is the user's: what it accepts is counted and bounded.

@@ -82,16 +82,20 @@ func (t *target) text(a netip.Addr) string {
 	return net.JoinHostPort(host, strconv.Itoa(int(t.port)))
 }
 
-// netAddr is the address of an error that tells of a place; nil where it has a name only.
-func (p *place) netAddr() net.Addr {
+// netAddr is the address of an error that tells of a place of the target's, in package net's form there: IPv4 in 16
+// octets, none for the empty host; nil where there is a name only.
+func (t *target) netAddr(p *place) net.Addr {
 	if !p.addr.IsValid() {
 		return nil
 	}
-	a := netip.AddrPortFrom(p.addr, p.port)
-	if p.proto == "udp" {
-		return net.UDPAddrFromAddrPort(a)
+	var ip net.IP
+	if t.name != "" || t.host != "" {
+		ip = net.IP(p.addr.AsSlice()).To16()
 	}
-	return net.TCPAddrFromAddrPort(a)
+	if p.proto == "udp" {
+		return &net.UDPAddr{IP: ip, Port: int(p.port), Zone: p.addr.Zone()}
+	}
+	return &net.TCPAddr{IP: ip, Port: int(p.port), Zone: p.addr.Zone()}
 }
 
 // own are the addresses of a name that needs no look-up. ok is false for other names.
