@@ -83,7 +83,7 @@ var nestings = map[string]nesting{
 	"Close":      ofTCP("close", "close", (*TCPConn).Close),
 	"CloseRead":  ofTCP("close", "shutdown", (*TCPConn).CloseRead),
 	"CloseWrite": ofTCP("close", "shutdown", (*TCPConn).CloseWrite),
-	"WriteBuffers": ofTCP("write", "writev", func(c *TCPConn) error {
+	"WriteBuffers": ofTCP("writev", "writev", func(c *TCPConn) error {
 		return second(c.WriteBuffers(&net.Buffers{}))
 	}),
 

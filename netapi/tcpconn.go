@@ -131,7 +131,7 @@ func (c *TCPConn) WriteBuffers(v *net.Buffers) (int64, error) {
 	n, err := c.s.Writev(*v)
 	consume(v, n)
 	if err != nil {
-		err = c.opError("write", wrap("writev", err))
+		err = c.opError("writev", wrap("writev", err))
 	}
 	return n, err
 }
