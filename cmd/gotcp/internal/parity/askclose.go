@@ -1,13 +1,12 @@
 package parity
 
 import (
+	"errors"
 	"io"
 	"net"
 	"strings"
-	"syscall"
+	"sync"
 	"time"
-
-	"github.com/gotcp/gotcp/netapi"
 )
 
 var closeQuestions = []question{
@@ -36,17 +35,8 @@ var closeQuestions = []question{
 	}},
 	{"close.concurrent", needNothing, func(q *asking) {
 		c, _ := q.dialled()
-		done := make(chan error)
-		for range 8 {
-			go func() { done <- c.Close() }()
-		}
-		good := 0
-		for range 8 {
-			if <-done == nil {
-				good++
-			}
-		}
-		q.value("without an error", "%d of 8", good)
+		good, closed := together(8, func(int) error { return c.Close() })
+		q.value("without an error, and with net.ErrClosed", "%d, %d", good, closed)
 	}},
 	{"close.flushes", needNothing, func(q *asking) {
 		c, peer := q.dialled()
@@ -73,57 +63,101 @@ var closeQuestions = []question{
 		q.must(c.SetLinger(1))
 		start := time.Now()
 		q.err("Close", c.Close())
-		q.value("it has waited", "%t", time.Since(start) > 900*time.Millisecond)
+		q.took("it", start, time.Second)
 	}},
-	{"iface.copy.errors", needNothing, func(q *asking) {
+	{"close.linger.delivered", needNothing, func(q *asking) {
+		c, peer := q.dialled()
+		q.must(c.SetLinger(9))
+		q.write("Write", c, "hello")
+		start := time.Now()
+		q.err("Close", c.Close())
+		q.took("it", start, 0) // and not after nine seconds
+		b, err := io.ReadAll(peer)
+		q.n("peer's ReadAll", len(b), err)
+	}},
+	{"close.linger.off", needNothing, func(q *asking) {
+		c, peer := q.dialled()
+		q.must(c.SetLinger(0))
+		q.must(c.SetLinger(-1))
+		q.write("Write", c, "hello")
+		q.err("Close", c.Close())
+		b, err := io.ReadAll(peer)
+		q.n("peer's ReadAll", len(b), err)
+	}},
+	{"close.linger0.data", needNothing, func(q *asking) {
+		c, peer := q.dialled()
+		q.must(c.SetLinger(0))
+		q.send(c, peer, "hello")
+		q.err("Close", c.Close())
+		q.awaitClosed(peer, "reset")
+		q.read("peer's Read", peer, 9)
+		q.read("peer's Read again", peer, 9)
+	}},
+	{"close.late", needNothing, func(q *asking) {
+		c, peer := q.dialled()
+		q.must(c.Close())
+		q.awaitState(peer, "FIN", func(s status) bool { return s.state != stateEstablished })
+		q.write("peer's Write", peer, "late")
+		q.awaitClosed(peer, "reset")
+		q.write("peer's Write again", peer, "late")
+	}},
+	{"close.blocked.all", needNothing, func(q *asking) {
+		c, _ := q.dialled()
+		read, copied := q.blockedRead(c), make(chan error, 1)
+		go func() { _, err := c.WriteTo(io.Discard); copied <- err }()
+		q.pause(20 * time.Millisecond)
+		q.err("Close", c.Close())
+		q.err("blocked Read", <-read)
+		q.err("blocked WriteTo", <-copied)
+	}},
+	{"close.reset", needNothing, func(q *asking) {
 		c, peer := q.dialled()
 		q.reset(peer, c)
-		n, err := io.Copy(io.Discard, c)
-		q.n("Copy from a reset connection", int(n), err)
-		n, err = c.ReadFrom(strings.NewReader("x"))
-		q.n("ReadFrom", int(n), err)
+		q.err("CloseRead", c.CloseRead())
+		q.err("CloseWrite", c.CloseWrite())
+		q.err("SetLinger", c.SetLinger(1))
+		q.err("SetNoDelay", c.SetNoDelay(false))
+		q.err("SetKeepAliveConfig", c.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true}))
+		q.err("SetReadBuffer", c.SetReadBuffer(65536))
+		q.err("SetDeadline", c.SetDeadline(time.Now().Add(time.Hour)))
+		q.value("addresses", "%s %s", addrText(c.LocalAddr()), addrText(c.RemoteAddr()))
+		q.err("Close", c.Close())
+		q.err("Close again", c.Close())
 	}},
-	{"iface.buffers", needNothing, func(q *asking) {
-		c, peer := q.dialled()
-		v := net.Buffers{[]byte("one "), []byte("two "), []byte("three")}
-		n, err := v.WriteTo(c)
-		q.n("Buffers.WriteTo", int(n), err)
-		q.value("left", "%d", len(v))
-		n2, err := io.ReadFull(peer, make([]byte, 13))
-		q.n("peer's ReadFull", n2, err)
-	}},
-	{"iface.settings", needNothing, func(q *asking) {
+	{"close.silent", needLink, func(q *asking) {
 		c, _ := q.dialled()
-		for _, size := range []int{0, 1, 65536, 1 << 30, -1} {
-			q.err("SetReadBuffer", c.SetReadBuffer(size))
-			q.err("SetWriteBuffer", c.SetWriteBuffer(size))
-		}
-		for _, sec := range []int{-1, 0, 1, 1 << 20} {
-			q.err("SetLinger", c.SetLinger(sec))
-		}
-		on, err := c.MultipathTCP()
-		q.value("MultipathTCP", "%t %v", on, err)
+		q.mute(c)
+		q.write("Write", c, "never delivered")
+		start := time.Now()
+		q.err("Close", c.Close())
+		q.took("it", start, 0)
 	}},
-	{"iface.usertimeout", needNothing, func(q *asking) {
-		var raw syscall.RawConn
-		l := q.listen(q.h.Peer, q.h.To)
-		d := &net.Dialer{Control: func(_, _ string, c syscall.RawConn) error { raw = c; return nil }}
-		c, err := q.h.Net.DialWith(q.ctx, d, "tcp", l.Addr().String())
-		q.must(err)
-		q.cleanup(c.Close)
-		const tcpUserTimeout = 18 // TCP_USER_TIMEOUT
-		if c, ok := c.(*netapi.TCPConn); ok {
-			err = c.SetUserTimeout(1500 * time.Millisecond)
-		} else { // package net has no method for it
-			err = setInt(raw, syscall.IPPROTO_TCP, tcpUserTimeout, 1500)
-		}
-		q.must(err)
-		v, err := getInt(raw, syscall.IPPROTO_TCP, tcpUserTimeout)
-		q.value("milliseconds", "%d %v", v, err)
-	}},
-	{"iface.syscallconn", needNothing, func(q *asking) {
+	{"close.linger.silent", needLink, func(q *asking) {
 		c, _ := q.dialled()
-		_, ok := c.(syscall.Conn)
-		q.value("is a syscall.Conn", "%t", ok)
+		q.mute(c)
+		q.write("Write", c, "never delivered")
+		q.must(c.SetLinger(1))
+		start := time.Now()
+		q.err("Close", c.Close())
+		q.took("it", start, time.Second)
 	}},
+}
+
+// together does something so many times at once, and counts how it ends: without an error, or with net.ErrClosed.
+func together(n int, do func(i int) error) (good, closed int) {
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { errs[i] = do(i) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		switch {
+		case err == nil:
+			good++
+		case errors.Is(err, net.ErrClosed):
+			closed++
+		}
+	}
+	return good, closed
 }

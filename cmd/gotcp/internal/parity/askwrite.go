@@ -1,6 +1,7 @@
 package parity
 
 import (
+	"bytes"
 	"io"
 	"sync"
 	"time"
@@ -23,7 +24,7 @@ var writeQuestions = []question{
 		c, peer := q.dialled()
 		q.closePeer(peer, c)
 		q.write("Write", c, "x")
-		q.awaitState(c, "reset", func(s status) bool { return s.state == stateClosed })
+		q.awaitClosed(c, "reset")
 		q.write("Write after the reset", c, "x")
 		q.write("Write again", c, "x")
 		q.read("Read", c, 1)
@@ -34,7 +35,7 @@ var writeQuestions = []question{
 		c, peer := q.dialled()
 		q.closePeer(peer, c)
 		q.write("Write", c, "x")
-		q.awaitState(c, "reset", func(s status) bool { return s.state == stateClosed })
+		q.awaitClosed(c, "reset")
 		q.read("Read", c, 1)
 		q.write("Write", c, "x")
 	}},
@@ -42,7 +43,7 @@ var writeQuestions = []question{
 		c, peer := q.dialled()
 		q.send(c, peer, "unread")
 		q.must(peer.Close())
-		q.awaitState(c, "reset", func(s status) bool { return s.state == stateClosed })
+		q.awaitClosed(c, "reset")
 		q.write("Write", c, "x")
 		q.write("Write again", c, "x")
 		q.read("Read", c, 1)
@@ -61,6 +62,31 @@ var writeQuestions = []question{
 		q.n("ReadAll", len(b), err)
 		q.err("CloseWrite after both ends", c.CloseWrite())
 		q.err("Close", c.Close())
+	}},
+	{"write.atomic", needNothing, func(q *asking) {
+		c, peer := q.dialled()
+		done := make(chan error)
+		for i := range byte(4) {
+			go func() {
+				_, err := c.Write(bytes.Repeat([]byte{i}, 300_000))
+				done <- err
+			}()
+		}
+		go func() {
+			for range 4 {
+				<-done
+			}
+			c.CloseWrite()
+		}()
+		b, err := io.ReadAll(peer)
+		q.n("peer's ReadAll", len(b), err)
+		changes := 0
+		for i := range b {
+			if i > 0 && b[i] != b[i-1] {
+				changes++
+			}
+		}
+		q.value("changes of octet", "%d", changes)
 	}},
 	{"write.close", needNothing, func(q *asking) {
 		c, _ := q.dialled()
@@ -89,6 +115,15 @@ var writeQuestions = []question{
 	}},
 	{"write.blocked.closewrite", needNothing, func(q *asking) {
 		q.blockedWrite(func(c, _ tcpConn) { q.err("CloseWrite", c.CloseWrite()) })
+	}},
+	{"write.blocked.peerclose", needNothing, func(q *asking) {
+		q.blockedWrite(func(_, peer tcpConn) { q.must(peer.Close()) }) // with data unread
+	}},
+	{"write.blocked.moved", needNothing, func(q *asking) {
+		q.blockedWrite(func(c, _ tcpConn) {
+			q.must(c.SetWriteDeadline(time.Now().Add(time.Hour)))
+			q.must(c.SetDeadline(time.Now().Add(20 * time.Millisecond)))
+		})
 	}},
 	{"write.blocked.reset", needNothing, func(q *asking) {
 		q.blockedWrite(func(_, peer tcpConn) { q.must(peer.SetLinger(0)); q.must(peer.Close()) })

@@ -10,7 +10,7 @@ import (
 
 // kernelStatus asks the kernel about one of its connections.
 func kernelStatus(c net.Conn) (s status, err error) {
-	raw, err := c.(syscall.Conn).SyscallConn()
+	raw, err := rawOf(c)
 	if err != nil {
 		return s, err
 	}
@@ -24,6 +24,20 @@ func kernelStatus(c net.Conn) (s status, err error) {
 		return s, cerr
 	}
 	return s, os.NewSyscallError("getsockopt", err)
+}
+
+// setBacklog changes how many connections a listener of the kernel's keeps that nobody has accepted: package net has no
+// setting for that, but listen(2) may be called again.
+func setBacklog(l net.Listener, n int) error {
+	raw, err := rawOf(l)
+	if err != nil {
+		return err
+	}
+	cerr := raw.Control(func(fd uintptr) { err = unix.Listen(int(fd), n) })
+	if cerr != nil {
+		return cerr
+	}
+	return os.NewSyscallError("listen", err)
 }
 
 // getInt gets an option of a socket of either network, of which raw is what its Control function was given.

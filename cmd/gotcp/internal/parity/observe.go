@@ -66,14 +66,20 @@ func (q *asking) end() {
 	}
 }
 
+// record adds an answer.
+func (q *asking) record(a Answer) {
+	a.Step = q.normal(a.Step)
+	q.answers = append(q.answers, a)
+}
+
 // err records how a call ended.
 func (q *asking) err(step string, err error) {
-	q.answers = append(q.answers, q.describe(Answer{Step: step}, err))
+	q.record(q.describe(Answer{Step: step}, err))
 }
 
 // n records how a call ended that moves octets.
 func (q *asking) n(step string, n int, err error) {
-	q.answers = append(q.answers, q.describe(Answer{Step: step, N: fmt.Sprint(n)}, err))
+	q.record(q.describe(Answer{Step: step, N: fmt.Sprint(n)}, err))
 }
 
 // some is n where only the difference between none and some octets can be compared.
@@ -82,12 +88,12 @@ func (q *asking) some(step string, n int, err error) {
 	if n > 0 {
 		text = "some"
 	}
-	q.answers = append(q.answers, q.describe(Answer{Step: step, N: text}, err))
+	q.record(q.describe(Answer{Step: step, N: text}, err))
 }
 
 // value records anything.
 func (q *asking) value(step, format string, args ...any) {
-	q.answers = append(q.answers, Answer{Step: step, Value: q.normal(fmt.Sprintf(format, args...))})
+	q.record(Answer{Step: step, Value: q.normal(fmt.Sprintf(format, args...))})
 }
 
 func (q *asking) read(step string, c io.Reader, size int) {
@@ -123,14 +129,18 @@ var sentinels = []struct {
 	{"ECONNREFUSED", syscall.ECONNREFUSED},
 	{"ECONNRESET", syscall.ECONNRESET},
 	{"EDESTADDRREQ", syscall.EDESTADDRREQ},
+	{"EHOSTDOWN", syscall.EHOSTDOWN},
 	{"EHOSTUNREACH", syscall.EHOSTUNREACH},
 	{"EINVAL", syscall.EINVAL},
 	{"EISCONN", syscall.EISCONN},
 	{"EMSGSIZE", syscall.EMSGSIZE},
 	{"ENETUNREACH", syscall.ENETUNREACH},
+	{"ENONET", syscall.ENONET},
 	{"ENOPROTOOPT", syscall.ENOPROTOOPT},
 	{"ENOTCONN", syscall.ENOTCONN},
+	{"EOPNOTSUPP", syscall.EOPNOTSUPP},
 	{"EPIPE", syscall.EPIPE},
+	{"EPROTO", syscall.EPROTO},
 	{"ETIMEDOUT", syscall.ETIMEDOUT},
 }
 

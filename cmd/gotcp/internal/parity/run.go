@@ -1,37 +1,61 @@
 package parity
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/gotcp/gotcp/netapi"
 )
 
-// question is one that can be put to any host. Its ask function records answers step by step.
+// question is one that can be put to any host. Its ask function records answers step by step. The name's first word is
+// the area that it belongs to.
 type question struct {
 	name string
 	need need
 	ask  func(q *asking)
 }
 
-// need is what a question needs of the host.
+func (q *question) area() string { return q.name[:strings.IndexByte(q.name, '.')] }
+
+// need is what a question needs of the way.
 type need uint8
 
 const (
 	needNothing need = iota
 	needVoid         // an address that never answers
 	needNone         // an address without a route
+	needLink         // a link on which packets get lost as the question wants it
+	needBacklog      // a listener with a short queue, for which package net has no setting
 )
 
 // askTime bounds one try of a question.
-const askTime = 10 * time.Second
+const askTime = 15 * time.Second
 
 // tries is how often a question is asked at most whose answers differ: what is to be compared needs a moment here and
 // there, and a busy machine may not leave it that.
 const tries = 3
 
 // parallel is how many questions are asked at a time. Most of their time is waiting.
-const parallel = 8
+const parallel = 12
+
+// Options say how questions are asked. The zero Options ask each of them.
+type Options struct {
+	Match    func(name, area string) bool // which questions; nil: all
+	Strict   bool                         // one try each, which shows what differs now and then
+	Progress func(asked, of int)          // called after each question, by one goroutine at a time; may be nil
+}
+
+// tries is how often a question is asked at most.
+func (o *Options) tries() int {
+	if o.Strict {
+		return 1
+	}
+	return tries
+}
 
 // Difference is a step at which the stack and the kernel differ.
 type Difference struct {
@@ -47,52 +71,111 @@ type Difference struct {
 type Report struct {
 	Questions   int          `json:"questions"` // asked, on all ways together
 	Answers     int          `json:"answers"`   // compared
+	Areas       []Area       `json:"areas"`
 	Differences []Difference `json:"differences"`
+}
+
+// Area sums up the questions about one thing.
+type Area struct {
+	Name         string `json:"name"`
+	Questions    int    `json:"questions"`
+	Answers      int    `json:"answers"`
+	Documented   int    `json:"documented"`   // differences that a deviation explains
+	Undocumented int    `json:"undocumented"` // and others
 }
 
 // Undocumented is how many differences no deviation explains.
 func (r *Report) Undocumented() (n int) {
-	for _, d := range r.Differences {
-		if d.Deviation == 0 {
-			n++
-		}
+	for i := range r.Areas {
+		n += r.Areas[i].Undocumented
 	}
 	return n
 }
 
-// Run asks all questions on all ways.
-func Run(ctx context.Context, pairs []Pair) (*Report, error) {
-	type task struct {
-		p *Pair
-		q question
-	}
-	var tasks []task
-	for i := range pairs {
-		for _, q := range questions() {
-			if pairs[i].Stack.has(q.need) && pairs[i].Kernel.has(q.need) {
-				tasks = append(tasks, task{&pairs[i], q})
+// task is a question on one way, and what came of it.
+type task struct {
+	p       *Pair
+	q       question
+	answers int
+	found   []Difference
+}
+
+// tasksOf are the questions that can be asked.
+func tasksOf(pairs []Pair, o *Options) (tasks []*task) {
+	for _, q := range questions() {
+		if o.Match != nil && !o.Match(q.name, q.area()) {
+			continue
+		}
+		for i := range pairs {
+			if p := &pairs[i]; p.Stack.has(q.need) && p.Kernel.has(q.need) {
+				tasks = append(tasks, &task{p: p, q: q})
 			}
 		}
 	}
-	counts, found := make([]int, len(tasks)), make([][]Difference, len(tasks))
+	return tasks
+}
+
+// Run asks questions on all ways.
+func Run(ctx context.Context, pairs []Pair, o Options) (*Report, error) {
+	tasks := tasksOf(pairs, &o)
+	// Those that need a link wait for time-outs of seconds: they come first, and the others run meanwhile.
+	slices.SortStableFunc(tasks, func(a, b *task) int {
+		return cmp.Compare(b2i(b.q.need == needLink), b2i(a.q.need == needLink))
+	})
 	var wg sync.WaitGroup
+	var mu sync.Mutex
+	asked := 0
 	slots := make(chan struct{}, parallel)
-	for i, t := range tasks {
+	for _, t := range tasks {
 		slots <- struct{}{}
 		wg.Go(func() {
-			counts[i], found[i] = t.p.compare(ctx, t.q)
+			t.compare(ctx, o.tries())
 			<-slots
+			mu.Lock()
+			defer mu.Unlock()
+			if asked++; o.Progress != nil {
+				o.Progress(asked, len(tasks))
+			}
 		})
 	}
 	wg.Wait()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	r := &Report{Questions: len(tasks), Differences: slices.Concat(found...)}
-	for _, n := range counts {
-		r.Answers += n
+	return report(tasks), nil
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
 	}
-	return r, nil
+	return 0
+}
+
+// report sums up.
+func report(tasks []*task) *Report {
+	r := &Report{Questions: len(tasks), Areas: []Area{}, Differences: []Difference{}}
+	slices.SortStableFunc(tasks, func(a, b *task) int {
+		return cmp.Compare(slices.Index(Areas, a.q.area()), slices.Index(Areas, b.q.area()))
+	})
+	for _, t := range tasks {
+		if n := len(r.Areas); n == 0 || r.Areas[n-1].Name != t.q.area() {
+			r.Areas = append(r.Areas, Area{Name: t.q.area()})
+		}
+		a := &r.Areas[len(r.Areas)-1]
+		a.Questions++
+		a.Answers += t.answers
+		r.Answers += t.answers
+		for _, d := range t.found {
+			if d.Deviation == 0 {
+				a.Undocumented++
+			} else {
+				a.Documented++
+			}
+		}
+		r.Differences = append(r.Differences, t.found...)
+	}
+	return r
 }
 
 // has reports whether a question with the need can be put to the host.
@@ -102,32 +185,39 @@ func (h *Host) has(n need) bool {
 		return h.Void.IsValid()
 	case needNone:
 		return h.None.IsValid()
+	case needLink:
+		return h.Link != nil
+	case needBacklog:
+		switch h.Net.(type) {
+		case netapi.Kernel, *netapi.Stack:
+		default:
+			return false
+		}
 	}
 	return true
 }
 
-// compare asks one question on both sides until the answers agree.
-func (p *Pair) compare(ctx context.Context, q question) (answers int, found []Difference) {
+// compare asks the question on both sides until the answers agree, so many times at most.
+func (t *task) compare(ctx context.Context, tries int) {
 	for range tries {
 		var kernel []Answer
 		done := make(chan struct{})
-		go func() { kernel = p.Kernel.answer(ctx, q); close(done) }()
-		stack := p.Stack.answer(ctx, q)
+		go func() { kernel = t.p.Kernel.answer(ctx, t.q); close(done) }()
+		stack := t.p.Stack.answer(ctx, t.q)
 		<-done
-		answers = max(len(stack), len(kernel))
-		found = found[:0]
-		for i := range answers {
-			d := Difference{Pair: p.Name, Question: q.name, Stack: at(stack, i), Kernel: at(kernel, i)}
+		t.answers = max(len(stack), len(kernel))
+		t.found = t.found[:0]
+		for i := range t.answers {
+			d := Difference{Pair: t.p.Name, Question: t.q.name, Stack: at(stack, i), Kernel: at(kernel, i)}
 			if d.Stack != d.Kernel || d.Stack.Step == stuck { // which is never an answer, also where both say it
 				d.Deviation = deviationOf(&d)
-				found = append(found, d)
+				t.found = append(t.found, d)
 			}
 		}
-		if !slices.ContainsFunc(found, func(d Difference) bool { return d.Deviation == 0 }) {
+		if !slices.ContainsFunc(t.found, func(d Difference) bool { return d.Deviation == 0 }) {
 			break
 		}
 	}
-	return answers, found
 }
 
 // stuck is the step of a question that cannot be asked to its end.

@@ -7,11 +7,20 @@ import (
 	"text/tabwriter"
 )
 
-// WriteTable prints the differences: for each the parts in which the answers aren't equal.
+// WriteTable prints what came of each area, and then the differences: for each the parts in which the answers aren't
+// equal.
 func WriteTable(w io.Writer, r *Report) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(t, "AREA\tQUESTIONS\tANSWERS\tEQUAL\tDOCUMENTED\tUNDOCUMENTED")
+	for _, a := range r.Areas {
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\n", a.Name, a.Questions, a.Answers,
+			a.Answers-a.Documented-a.Undocumented, a.Documented, a.Undocumented)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
 	if len(r.Differences) > 0 {
-		fmt.Fprintln(t, "NETWORK\tQUESTION\tSTEP\tPART\tSTACK\tKERNEL\tDEVIATION")
+		fmt.Fprintln(t, "\nWAY\tQUESTION\tSTEP\tPART\tSTACK\tKERNEL\tDEVIATION")
 	}
 	for _, d := range r.Differences {
 		number := "none"
@@ -25,9 +34,19 @@ func WriteTable(w io.Writer, r *Report) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "%d answers to %d questions compared: %d differ, %d of them undocumented "+
+	_, err := fmt.Fprintf(w, "\n%d answers to %d questions compared: %d differ, %d of them undocumented "+
 		"(see netapi/DEVIATIONS.md)\n", r.Answers, r.Questions, len(r.Differences), r.Undocumented())
 	return err
+}
+
+// WriteList prints the questions.
+func WriteList(w io.Writer, list []Listed) error {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(t, "AREA\tQUESTION\tASKED")
+	for _, l := range list {
+		fmt.Fprintf(t, "%s\t%s\t%s\n", l.Area, l.Name, l.Asked)
+	}
+	return t.Flush()
 }
 
 // parts lists what is different between two answers: a name and the two values.
