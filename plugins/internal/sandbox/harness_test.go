@@ -14,9 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gotcp/gotcp/netapi"
 	"github.com/gotcp/gotcp/plugins/internal/sandbox"
-	"github.com/gotcp/gotcp/stack"
+	"github.com/gotcp/gotcp/stack/link"
 	"github.com/gotcp/gotcp/stack/link/netns"
 )
 
@@ -36,15 +35,6 @@ var address = netip.MustParsePrefix("10.78.0.2/24")
 
 // patience is how long a test waits for what should come at once.
 const patience = 20 * time.Second
-
-// network is where the program's connections are made: a stack that reaches itself only, as all of 127.0.0.0/8, which
-// stands for the world. Addresses of the world are 127.1.x.y there, hence mapped.
-func newWorld(t testing.TB) *netapi.Stack {
-	t.Helper()
-	st := stack.New(stack.Config{})
-	t.Cleanup(func() { st.Close() })
-	return netapi.NewStack(st)
-}
 
 // box is a sandbox and its program.
 type box struct {
@@ -73,7 +63,7 @@ func prepare(t testing.TB, cfg sandbox.Config, as string, args ...string) *box {
 		cfg.Address = address
 	}
 	if cfg.Network == nil {
-		cfg.Network = newWorld(t)
+		cfg.Network = newWorld(t).near
 	}
 	var log bytes.Buffer
 	if cfg.Logger == nil {
@@ -180,3 +170,7 @@ func fatal(err error) int {
 	fmt.Fprintln(os.Stderr, err)
 	return 1
 }
+
+var errWrap = errors.New("no capture today")
+
+func failWrap(link.Device) (link.Device, error) { return nil, errWrap }

@@ -1,0 +1,78 @@
+package sandbox_test
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// roleEscape tries the ways out, and says what the kernel says of each.
+func roleEscape([]string) error {
+	ask := func(what string, err error) { fmt.Println(what, name(err)) }
+	for family, what := range map[int]string{unix.AF_VSOCK: "vsock", unix.AF_BLUETOOTH: "bluetooth", unix.AF_ALG: "alg"} {
+		_, err := unix.Socket(family, unix.SOCK_STREAM, 0)
+		ask(what, err)
+	}
+	_, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
+	ask("packet", err)
+	_, err = unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP)
+	ask("raw", err)
+	_, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, 1, 0, 0)
+	ask("io_uring", errno)
+	ask("unshare", unix.Unshare(unix.CLONE_NEWNET))
+	ask("mount", unix.Mount("tmpfs", "/tmp", "tmpfs", 0, ""))
+	ask("umount", unix.Unmount("/etc/resolv.conf", unix.MNT_DETACH))
+	ask("ptrace 1", unix.PtraceAttach(1))
+	_, err = os.Readlink("/proc/1/fd/3")
+	ask("fds of 1", err)
+	_, err = os.OpenFile("/proc/1/mem", os.O_RDWR, 0)
+	ask("memory of 1", err)
+	ask("sysctl", os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0))
+	ask("core_pattern", os.WriteFile("/proc/sys/kernel/core_pattern", []byte("|/bin/true"), 0))
+	ask("setuid", syscall.Setuid(12345))
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		return err
+	}
+	ifr, _ := unix.NewIfreq("gotcp0")
+	ask("link down", unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, ifr))
+	tun, err := unix.Open("/dev/net/tun", unix.O_RDWR, 0)
+	if err == nil {
+		ifr.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
+		err = unix.IoctlIfreq(tun, unix.TUNSETIFF, ifr)
+	}
+	ask("tun", err)
+	return nil
+}
+
+// roleFlood begins as many connections and flows as it is told without ending any, and sends fragments without end; then
+// it waits.
+func roleFlood(args []string) error {
+	n, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	at := netip.MustParseAddr("192.0.2.1")
+	for i := range n {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
+		if err != nil {
+			break // as many as the kernel lets it have
+		}
+		unix.Connect(fd, &unix.SockaddrInet4{Port: 1 + i%60000, Addr: at.As4()})
+	}
+	pc, err := net.ListenPacket("udp4", ":0")
+	if err != nil {
+		return err
+	}
+	u := pc.(*net.UDPConn)
+	for i := range n {
+		u.WriteToUDPAddrPort([]byte("x"), netip.AddrPortFrom(at, uint16(1+i%60000)))
+		u.WriteToUDPAddrPort(make([]byte, 4000), netip.AddrPortFrom(at.Next(), uint16(1+i%60000)))
+	}
+	return roleWait(nil)
+}
