@@ -22,12 +22,13 @@ silent or a router says that it cannot be reached. There are three ways for the 
              question wants it
 
 What is printed are sums for each area, and the answers that differ. A few do so on purpose: netapi/DEVIATIONS.md has
-the reasons, and the last column the number there. Where there is another one the exit status is 1. It takes about 20
+the reasons, and the last column the number there. Where there is another one the exit status is 1. It takes about ten
 seconds, and needs a TUN device, but nobody has to be root: it makes a network namespace of its own.
 
    gotcp parity                            all questions
    gotcp parity --only dial                those of an area
    gotcp parity --only 'options.*.expiry*' --strict
+   gotcp parity --only accept.backlog --answers
    gotcp parity --list                     what there is to ask
    gotcp parity --json | jq '.differences[] | select(.deviation == null)'
 
@@ -38,12 +39,13 @@ func parityCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "parity",
 		Usage:       "ask the stack and the kernel the same, and show where they differ",
-		UsageText:   "gotcp parity [--only PATTERN] [--strict] [--list] [--json]",
+		UsageText:   "gotcp parity [--only PATTERN] [--strict] [--answers] [--list] [--json]",
 		Description: parityHelp,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "only", Usage: "ask those that match `PATTERN`: an area, a name, or a name with * in it"},
 			&cli.BoolFlag{Name: "strict", Usage: "ask each question once, also where answers differ"},
 			&cli.BoolFlag{Name: "list", Usage: "list the questions instead of asking them"},
+			&cli.BoolFlag{Name: "answers", Usage: "print all answers of the kernel's, too"},
 			&cli.BoolFlag{Name: "json", Usage: "print the result as JSON"},
 		},
 		Action: askParity,
@@ -69,7 +71,7 @@ func askParity(c *cli.Context) (err error) {
 	}
 	return withPairs(c.Context, func(pairs []parity.Pair) error {
 		return reportParity(c.Context, c, pairs, parity.Options{
-			Match: match, Strict: c.Bool("strict"), Progress: progressTo(c.App.ErrWriter),
+			Match: match, Strict: c.Bool("strict"), Answers: c.Bool("answers"), Progress: progressTo(c.App.ErrWriter),
 		})
 	})
 }

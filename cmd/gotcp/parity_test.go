@@ -31,6 +31,7 @@ func TestParityOnly(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &r); err != nil {
 		t.Fatalf("%v in %s", err, out)
 	}
+	want(t, gotcp(t, "parity", "--only", "dial.refused", "--answers"), 0, "ECONNREFUSED", "dial tcp PEER:P: connect: ")
 	if r.Questions != 3 || len(r.Areas) != 1 || r.Areas[0].Name != "dial" || r.Areas[0].Answers != r.Answers ||
 		r.Answers < r.Questions || len(r.Differences) != 0 {
 		t.Errorf("%+v; want dial.refused on three ways", r)

@@ -46,6 +46,7 @@ const parallel = 12
 type Options struct {
 	Match    func(name, area string) bool // which questions; nil: all
 	Strict   bool                         // one try each, which shows what differs now and then
+	Answers  bool                         // have the Report tell all of them
 	Progress func(asked, of int)          // called after each question, by one goroutine at a time; may be nil
 }
 
@@ -73,6 +74,14 @@ type Report struct {
 	Answers     int          `json:"answers"`   // compared
 	Areas       []Area       `json:"areas"`
 	Differences []Difference `json:"differences"`
+	Said        []Said       `json:"said,omitempty"` // what was answered, where that was asked for
+}
+
+// Said is an answer of the kernel's.
+type Said struct {
+	Pair     string `json:"pair"`
+	Question string `json:"question"`
+	Answer
 }
 
 // Area sums up the questions about one thing.
@@ -97,6 +106,7 @@ type task struct {
 	p       *Pair
 	q       question
 	answers int
+	kernel  []Answer
 	found   []Difference
 }
 
@@ -142,7 +152,15 @@ func Run(ctx context.Context, pairs []Pair, o Options) (*Report, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return report(tasks), nil
+	r := report(tasks)
+	for _, t := range tasks {
+		for _, a := range t.kernel {
+			if o.Answers {
+				r.Said = append(r.Said, Said{t.p.Name, t.q.name, a})
+			}
+		}
+	}
+	return r, nil
 }
 
 func b2i(b bool) int {
@@ -205,6 +223,7 @@ func (t *task) compare(ctx context.Context, tries int) {
 		go func() { kernel = t.p.Kernel.answer(ctx, t.q); close(done) }()
 		stack := t.p.Stack.answer(ctx, t.q)
 		<-done
+		t.kernel = kernel
 		t.answers = max(len(stack), len(kernel))
 		t.found = t.found[:0]
 		for i := range t.answers {

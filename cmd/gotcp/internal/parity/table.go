@@ -7,9 +7,29 @@ import (
 	"text/tabwriter"
 )
 
+// writeSaid prints what was answered.
+func writeSaid(w io.Writer, said []Said) error {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(t, "WAY\tQUESTION\tSTEP\tANSWER\tN\tIS\tTYPES")
+	for _, s := range said {
+		text := s.Value + s.Err // of which it has one
+		if text == "" {
+			text = "no error"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Pair, s.Question, s.Step, text, s.N, s.Is, s.Types)
+	}
+	fmt.Fprintln(t)
+	return t.Flush()
+}
+
 // WriteTable prints what came of each area, and then the differences: for each the parts in which the answers aren't
-// equal.
+// equal. What was answered, where that is told, comes first.
 func WriteTable(w io.Writer, r *Report) error {
+	if len(r.Said) > 0 {
+		if err := writeSaid(w, r.Said); err != nil {
+			return err
+		}
+	}
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(t, "AREA\tQUESTIONS\tANSWERS\tEQUAL\tDOCUMENTED\tUNDOCUMENTED")
 	for _, a := range r.Areas {
