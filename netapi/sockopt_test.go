@@ -20,7 +20,7 @@ func TestGetsockoptInt(t *testing.T) {
 	if v, err := c.GetsockoptInt(syscall.IPPROTO_TCP, syscall.TCP_NODELAY); v != 0 || err != nil {
 		t.Errorf("no-delay is %d, %v after it was switched off", v, err)
 	}
-	_, err := c.GetsockoptInt(syscall.IPPROTO_TCP, 9999) // no such option
+	_, err := c.GetsockoptInt(syscall.IPPROTO_TCP, 9999)
 	var op *net.OpError
 	if !errors.As(err, &op) || op.Op != "get" || !errors.Is(err, syscall.ENOPROTOOPT) {
 		t.Errorf("an option that there isn't: %v", err)
@@ -29,7 +29,7 @@ func TestGetsockoptInt(t *testing.T) {
 	if _, err := c.GetsockoptInt(syscall.IPPROTO_TCP, syscall.TCP_NODELAY); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("after Close: %v; want net.ErrClosed", err)
 	}
-	if _, err := (*TCPConn)(nil).GetsockoptInt(syscall.SOL_SOCKET, syscall.SO_TYPE); err != syscall.EINVAL {
+	if _, err := new(TCPConn).GetsockoptInt(syscall.SOL_SOCKET, syscall.SO_TYPE); err != syscall.EINVAL {
 		t.Errorf("of nothing: %v; want EINVAL", err)
 	}
 }
