@@ -149,7 +149,7 @@ func (c *conn) next() ([]byte, error) {
 		if ctx.Err() == nil {
 			answer, err = c.s.exchange(ctx, query, c.network == "tcp")
 		}
-		end := ctx.Err()
+		end := over(ctx)
 		cancel()
 		switch {
 		case c.life.Err() != nil:

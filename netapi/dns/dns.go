@@ -48,13 +48,21 @@ type Server struct {
 // words (RFC 8914) for who speaks EDNS0. The error is for what gets none: the message is no query, or ctx has ended.
 func (s *Server) Exchange(ctx context.Context, query []byte, tcp bool) ([]byte, error) {
 	text, err := s.exchange(ctx, query, tcp)
-	switch {
-	case text != nil:
+	if text != nil {
 		return text, nil
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
+	}
+	if end := over(ctx); end != nil {
+		return nil, end
 	}
 	return nil, err
+}
+
+// over is ctx.Err that goes by the deadline, too: of two timers of one time either may run first.
+func over(ctx context.Context) error {
+	if d, ok := ctx.Deadline(); ok && !time.Now().Before(d) && ctx.Err() == nil {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 // exchange is Exchange that gives the cause of a failure beside the answer that tells of it.
@@ -70,7 +78,7 @@ func (s *Server) exchange(ctx context.Context, msg []byte, tcp bool) ([]byte, er
 	}
 	m, err := s.answer(ctx, q)
 	if err != nil {
-		if ctx.Err() != nil {
+		if over(ctx) != nil {
 			return nil, err
 		}
 		text, _ := q.reply(failure(err), limit)

@@ -75,7 +75,7 @@ func (s *Server) ask(ctx context.Context, q *query) (*message, error) {
 			if first == nil {
 				first = err
 			}
-			if ctx.Err() != nil {
+			if over(ctx) != nil {
 				return nil, first
 			}
 		}
