@@ -14,12 +14,15 @@
 //	Info() tcp.Info
 //	SetUserTimeout(time.Duration) error
 //	SetCongestionControl(string) error
+//	CongestionControl() string
+//	GetsockoptInt(level, opt int) (int, error)
 //	WriteBuffers(*net.Buffers) (int64, error)
 //
-// whose errors are errors.ErrUnsupported where the inner connection lacks them, and Info is zero then; and all have
-// Network() netapi.Network, which is the guard and not what it is around. File descriptors are not given: they would
-// be a way past the guard. A read or write costs two atomic additions and takes no lock, but for UDP sockets that are not
-// connected, which look their peer up, where it isn't the one of the last datagram.
+// which give errors.ErrUnsupported, or nothing, where the inner connection is neither a stack's nor the kernel's (Info:
+// where it isn't a stack's). UDP sockets have GetsockoptInt, and all have Network() netapi.Network, which is the guard and
+// not what it is around. File descriptors are not given: they would be a way past the guard. A read or write costs two
+// atomic additions and takes no lock, but for UDP sockets that are not connected: these look their peer up, where it
+// isn't the one of the last datagram.
 //
 // Who is cut off (by [Network.Kill], a byte quota, or rules that no longer allow what he has) sees a [*RefusedError]
 // from pending and later calls, and his peer a reset.
@@ -37,7 +40,7 @@
 // is taken for all the names for which this network's look-ups gave it, while the answer holds: its TTL and ten seconds
 // more, at most a day, for the last 4096 addresses; and for the names that Config.Hosts has it for, always.
 //
-// Names are looked up, by dials, by [Network.Resolver] and by [Network.Exchange], only where a rule of Rules.Allow with
+// Names are looked up, by dials, by [Network.Resolver] and for [Network.Exchange], only where a rule of Rules.Allow with
 // a name or with * allows them for some port that no rule of Rules.Deny takes away, or Config.Hosts has them: a
 // query is itself a message to whoever serves the name. So a rule that allows addresses doesn't make names of them
 // known: put these into Config.Hosts, or write a rule for the name.

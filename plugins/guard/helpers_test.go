@@ -156,3 +156,15 @@ func echoes(t testing.TB, c net.Conn) {
 }
 
 func background() context.Context { return context.Background() }
+
+// hooked is a network that does something between a dial's success and its caller's knowing.
+type hooked struct {
+	netapi.Tuned
+	then func()
+}
+
+func (h hooked) DialWith(ctx context.Context, d *net.Dialer, network, address string) (net.Conn, error) {
+	c, err := h.Tuned.DialWith(ctx, d, network, address)
+	h.then()
+	return c, err
+}

@@ -84,10 +84,8 @@ func (n *Network) ListenPacket(ctx context.Context, network, address string) (ne
 // resolver: what the hosts file of this process's system says, it takes from there.)
 func (n *Network) Resolver() *net.Resolver { return n.res }
 
-// Exchange answers a DNS query of the network's user, a message as RFC 1035 4.1 has it, without a length before it: what
-// a DNS server in front of a program does that isn't linked with this module. The answer is one for TCP, or for UDP: at
-// most 512 octets, or what the query says. Names that may not be looked up are REFUSED. The error says that the query is
-// no message that could be answered.
+// Exchange answers a DNS query of the network's user: see [dns.Server.Exchange]. Names that may not be looked up are
+// REFUSED.
 func (n *Network) Exchange(ctx context.Context, query []byte, tcp bool) ([]byte, error) {
 	return n.dns.Exchange(ctx, query, tcp)
 }

@@ -115,11 +115,8 @@ func TestBytesOut(t *testing.T) {
 				c := dial(t, g, "tcp", addr)
 				b := bytes.Repeat([]byte("x"), int(size)+50)
 				sent, err := write(c, b)
-				op := "write"
-				if name == "ReadFrom" {
-					op = "readfrom"
-				}
-				wantRefused(t, err, op, syscall.EDQUOT, "kv", "BytesOut")
+				op := map[string]string{"Write": "write", "ReadFrom": "readfrom", "WriteBuffers": "writev"}
+				wantRefused(t, err, op[name], syscall.EDQUOT, "kv", "BytesOut")
 				<-arrived
 				if sent != size || g.Counters().BytesOut != size || int64(got.Len()) > size {
 					t.Errorf("%s, %s: %d sent, %d counted, %d arrived, of %d", inner, name, sent, g.Counters().BytesOut,

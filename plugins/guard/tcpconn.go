@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"time"
 
 	"github.com/gotcp/gotcp/dialer"
 	"github.com/gotcp/gotcp/netapi"
@@ -130,7 +129,7 @@ func (w *countedWriter) Write(b []byte) (n int, err error) {
 func (c *tcpConn) WriteBuffers(v *net.Buffers) (int64, error) {
 	write := c.writev()
 	if write == nil {
-		return 0, c.f.opError("write", errors.ErrUnsupported)
+		return 0, c.f.opError("writev", errors.ErrUnsupported)
 	}
 	total := 0
 	for _, b := range *v {
@@ -148,9 +147,9 @@ func (c *tcpConn) WriteBuffers(v *net.Buffers) (int64, error) {
 	}
 	switch {
 	case err != nil:
-		err = c.f.failed("write", err)
+		err = c.f.failed("writev", err)
 	case room < total:
-		err = c.f.exhausted("write", quotaBytesOut)
+		err = c.f.exhausted("writev", quotaBytesOut)
 	}
 	return n, err
 }
@@ -204,28 +203,4 @@ func (c *tcpConn) Info() tcp.Info {
 		return i.Info()
 	}
 	return tcp.Info{}
-}
-
-// SetUserTimeout limits how long written data may stay unacknowledged.
-func (c *tcpConn) SetUserTimeout(d time.Duration) error {
-	if i, ok := c.TCPConn.(interface{ SetUserTimeout(time.Duration) error }); ok {
-		return i.SetUserTimeout(d)
-	}
-	return c.f.opError("set", errors.ErrUnsupported)
-}
-
-// SetCongestionControl chooses what governs the congestion window, by name.
-func (c *tcpConn) SetCongestionControl(name string) error {
-	if i, ok := c.TCPConn.(interface{ SetCongestionControl(string) error }); ok {
-		return i.SetCongestionControl(name)
-	}
-	return c.f.opError("set", errors.ErrUnsupported)
-}
-
-// CongestionControl is the name of what governs the congestion window; "" where the inner connection doesn't say.
-func (c *tcpConn) CongestionControl() string {
-	if i, ok := c.TCPConn.(interface{ CongestionControl() string }); ok {
-		return i.CongestionControl()
-	}
-	return ""
 }
