@@ -44,7 +44,11 @@ func (d *Dialer) dialTCP(ctx context.Context, network string, laddr, raddr *net.
 	if raddr != nil {
 		ra = raddr
 	}
-	return dialTyped[TCPConn](ctx, d, network, "tcp", la, ra)
+	c, err := d.dialAddr(ctx, network, "tcp", la, ra)
+	if err != nil {
+		return nil, err
+	}
+	return typed[TCPConn](c)
 }
 
 func (d *Dialer) dialUDP(ctx context.Context, network string, laddr, raddr *net.UDPAddr) (UDPConn, error) {
@@ -55,14 +59,19 @@ func (d *Dialer) dialUDP(ctx context.Context, network string, laddr, raddr *net.
 	if raddr != nil {
 		ra = raddr
 	}
-	return dialTyped[UDPConn](ctx, d, network, "udp", la, ra)
+	c, err := d.dialAddr(ctx, network, "udp", la, ra)
+	if err != nil {
+		return nil, err
+	}
+	return typed[UDPConn](c)
 }
 
 // errMissingAddress is package net's, which it doesn't export.
 var errMissingAddress = errors.New("missing address")
 
-// dialTyped is a dial from and to addresses that need no look-up, on a network of one protocol.
-func dialTyped[C net.Conn](ctx context.Context, d *Dialer, network, proto string, la, ra net.Addr) (c C, err error) {
+// dialAddr is a dial from and to addresses that need no look-up, on a network of one protocol.
+func (d *Dialer) dialAddr(ctx context.Context, network, proto string, la, ra net.Addr) (net.Conn, error) {
+	var err error
 	switch {
 	case !isNetwork(network, proto):
 		err = net.UnknownNetworkError(network)
@@ -70,15 +79,11 @@ func dialTyped[C net.Conn](ctx context.Context, d *Dialer, network, proto string
 		err = errMissingAddress
 	}
 	if err != nil {
-		return c, &net.OpError{Op: "dial", Net: network, Source: la, Addr: ra, Err: err}
+		return nil, &net.OpError{Op: "dial", Net: network, Source: la, Addr: ra, Err: err}
 	}
 	with := *d
 	with.LocalAddr = la
-	conn, err := with.DialContext(ctx, network, ra.String())
-	if err != nil {
-		return c, err
-	}
-	return typed[C](conn)
+	return with.DialContext(ctx, network, ra.String())
 }
 
 // ListenTCP announces a TCP address on the default network, as net.ListenTCP does on the kernel's. A nil laddr means
