@@ -81,7 +81,8 @@ func prepare(t testing.TB, cfg sandbox.Config, as string, args ...string) *box {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd.Env = append(os.Environ(), role+"="+as)
+	// The race detector would have each program sleep before it exits.
+	cmd.Env = append(os.Environ(), role+"="+as, "GORACE=atexit_sleep_ms=0")
 	b := &box{Sandbox: s, t: t, cmd: cmd}
 	cmd.Stderr = &b.stderr
 	t.Cleanup(func() {

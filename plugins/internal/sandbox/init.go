@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -45,6 +46,7 @@ func Init() {
 type pid1 struct {
 	control *net.UnixConn
 	order   order
+	over    sync.Mutex // locked for good by who decides about the end: the program's, or the sandbox's
 }
 
 // run sets the sandbox up, runs the program and returns the status to exit with.

@@ -32,7 +32,7 @@ func program(as string, args []string) int {
 var roles = map[string]func(args []string) error{
 	"status": roleStatus, "about": roleAbout, "wait": roleWait, "signal": roleSignal, "fork": roleFork,
 	"exit": roleExit, "escape": roleEscape,
-	"dial": roleDial, "talk": roleTalk, "abort": roleAbort, "lookup": roleLookup, "udp": roleUDP,
+	"dial": roleDial, "talk": roleTalk, "abort": roleAbort, "lookup": roleLookup, "udp": roleUDP, "udpslowly": roleUDPSlowly,
 	"listen": roleListen, "listenudp": roleListenUDP, "flood": roleFlood, "pour": rolePour,
 }
 
@@ -220,6 +220,26 @@ func roleUDP(args []string) error {
 		} else {
 			fmt.Println(n)
 		}
+	}
+	return nil
+}
+
+// roleUDPSlowly sends a datagram for each line that comes, and prints how long the answer is.
+func roleUDPSlowly(args []string) error {
+	c, err := net.Dial("udp", args[0])
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	buf := make([]byte, 100)
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		c.Write([]byte("x"))
+		c.SetReadDeadline(time.Now().Add(patience))
+		n, err := c.Read(buf)
+		if err != nil {
+			return err
+		}
+		fmt.Println(n)
 	}
 	return nil
 }

@@ -21,7 +21,6 @@ type Sandbox struct {
 
 	mu      sync.Mutex
 	control *net.UnixConn // nil before Command
-	theirs  *os.File
 	closed  bool
 	running bool // the program was started
 	err     error
@@ -42,7 +41,7 @@ func New(cfg Config) (*Sandbox, error) {
 
 // Command prepares the program's start: the command runs path, which is looked up as by [exec.Command], with the
 // arguments given, in the sandbox. Whoever starts it may set its standard files, Env, Dir and WaitDelay, and must close
-// its ExtraFiles after Start, whether that has succeeded or not: the end of them tells the sandbox of the program's. Its
+// its ExtraFiles after Start, whether that has succeeded or not: by their end the sandbox knows of its program's. Its
 // process is PID 1 of the sandbox, so to kill that kills all of it; its status is the program's, 128 and the number of
 // the signal where one has ended it.
 //
@@ -75,7 +74,7 @@ func (s *Sandbox) Command(path string, args ...string) (*exec.Cmd, error) {
 		term.close()
 		return nil, &Error{Op: "settings", Err: err}
 	}
-	s.control, s.theirs, s.term = control, theirs, term
+	s.control, s.term = control, term
 	go s.watch(control)
 	cmd := initCommand(theirs, append([]string{program, path}, args...)...)
 	cmd.ExtraFiles = append(cmd.ExtraFiles, s.cfg.Files...)
@@ -103,7 +102,6 @@ func (s *Sandbox) watch(control *net.UnixConn) {
 		var r report
 		file, err := receive(control, &r)
 		if err == nil {
-			s.close(false) // the other end is PID 1's alone from here on
 			err = s.hear(control, &r, file)
 		}
 		if err != nil {
@@ -112,7 +110,6 @@ func (s *Sandbox) watch(control *net.UnixConn) {
 		}
 	}
 	control.Close()
-	s.close(true)
 	s.term.close()
 }
 
@@ -139,6 +136,7 @@ func (s *Sandbox) hear(control *net.UnixConn, r *report, device *os.File) error 
 		s.cfg.Logger.Info("program started in a sandbox", "address", s.cfg.Address)
 	case r.Ended:
 		s.cfg.Logger.Info("program in a sandbox ended", "address", s.cfg.Address, "status", describe(r.Status))
+		return io.EOF
 	}
 	return nil
 }
@@ -188,28 +186,16 @@ func (s *Sandbox) Err() error {
 // Close ends the program with all that it has started, and its connections, which are reset. The command is its
 // starter's to wait for. A second call does nothing.
 func (s *Sandbox) Close() error {
-	control := s.close(true)
-	if control == nil {
-		return nil
+	s.mu.Lock()
+	control := s.control
+	if control == nil && !s.closed {
+		close(s.done) // there was no command
 	}
-	control.Close()
+	s.closed = true
+	s.mu.Unlock()
+	if control != nil {
+		control.Close() // PID 1 ends when it sees that
+	}
 	<-s.done
 	return nil
-}
-
-// close closes the end of the control socket that PID 1 inherits; with all, nothing is started any more.
-func (s *Sandbox) close(all bool) *net.UnixConn {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.theirs != nil {
-		s.theirs.Close()
-		s.theirs = nil
-	}
-	if all {
-		if !s.closed && s.control == nil {
-			close(s.done) // there was no command
-		}
-		s.closed = true
-	}
-	return s.control
 }

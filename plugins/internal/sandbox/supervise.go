@@ -51,6 +51,7 @@ func (p *pid1) supervise(pid int) int {
 	go func() {
 		// Nothing more is said. The end means that the sandbox is closed, or that its process has died.
 		if _, err := receive(p.control, &order{}); err == io.EOF {
+			p.over.Lock()
 			os.Exit(failedStatus)
 		}
 	}()
@@ -62,6 +63,7 @@ func (p *pid1) supervise(pid int) int {
 			continue
 		}
 		if err != nil || got == pid {
+			p.over.Lock()
 			_ = send(p.control, &report{Ended: true, Status: ws}, -1)
 			return status(ws)
 		}

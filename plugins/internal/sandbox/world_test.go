@@ -109,3 +109,12 @@ func readLine(t testing.TB, c net.Conn) string {
 	}
 	return line
 }
+
+func netipAddr(t testing.TB, s string) netip.Addr {
+	t.Helper()
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
