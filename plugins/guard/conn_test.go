@@ -73,6 +73,12 @@ func TestMethods(t *testing.T) {
 	for name, n := range inners(t) {
 		g := newGuard(t, n, Config{Rules: allow(t, "*")})
 		ln := listen(t, g, "127.0.0.1:0")
+		deadline := ln.(interface{ SetDeadline(time.Time) error })
+		deadline.SetDeadline(time.Unix(1, 0))
+		if _, err := ln.Accept(); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: a listener's deadline: %v", name, err)
+		}
+		deadline.SetDeadline(time.Time{})
 		client, server := accepted(t, g, ln, ln.Addr().String())
 		c, ok := client.(extras)
 		if !ok {
@@ -223,7 +229,8 @@ func TestHTTP(t *testing.T) {
 		resp.Body.Close()
 		client.CloseIdleConnections()
 		srv.Close()
-		if _, err := (&http.Client{Transport: dialer.HTTPTransport(g)}).Get("http://192.0.2.1/"); !errors.Is(err, os.ErrPermission) {
+		client = &http.Client{Transport: dialer.HTTPTransport(g)}
+		if _, err := client.Get("http://192.0.2.1/"); !errors.Is(err, os.ErrPermission) {
 			t.Errorf("%s: beyond the rules: %v", name, err)
 		}
 	}

@@ -174,11 +174,14 @@ func TestDialer(t *testing.T) {
 		cancel := make(chan struct{})
 		time.AfterFunc(time.Second, func() { close(cancel) })
 		begin = time.Now()
-		_, err = (&dialer.Dialer{Network: g, Cancel: cancel}).Dial("tcp", "10.0.0.77:80")
+		d = dialer.Dialer{Network: g}
+		//lint:ignore SA1019 what takes package net's place honours it
+		d.Cancel = cancel
+		_, err = d.Dial("tcp", "10.0.0.77:80")
 		if !errors.Is(err, context.Canceled) || time.Since(begin) != time.Second {
 			t.Errorf("%v after %v", err, time.Since(begin))
 		}
-		d.Deadline = time.Now().Add(-1)
+		d = dialer.Dialer{Network: g, Deadline: time.Now().Add(-1)}
 		if _, err = d.Dial("tcp", "10.0.0.2:80"); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("a deadline in the past: %v", err)
 		}

@@ -1,5 +1,5 @@
-// Package guard lets somebody else's code use a network, within bounds: a [Network] is around another one and decides by
-// [Rules] what its user may reach and announce, bounds him by a [Quota], counts and tells what he does, and can be
+// Package guard lets somebody else's code use a network, within bounds: a [Network] is around another one and decides
+// by [Rules] what its user may reach and announce, bounds him by a [Quota], counts and tells what he does, and can be
 // changed or switched off while he runs.
 //
 // What isn't allowed is refused: the zero Config lets nothing through. A refusal is an error such as package net's, a
@@ -19,10 +19,10 @@
 //	WriteBuffers(*net.Buffers) (int64, error)
 //
 // which give errors.ErrUnsupported, or nothing, where the inner connection is neither a stack's nor the kernel's (Info:
-// where it isn't a stack's). UDP sockets have GetsockoptInt, and all have Network() netapi.Network, which is the guard and
-// not what it is around. File descriptors are not given: they would be a way past the guard. A read or write costs two
-// atomic additions and takes no lock, but for UDP sockets that are not connected: these look their peer up, where it
-// isn't the one of the last datagram.
+// where it isn't a stack's). UDP sockets have GetsockoptInt, and all have Network() netapi.Network, which is the guard
+// and not what it is around. File descriptors are not given: they would be a way past the guard. A read or write costs
+// two atomic additions and takes no lock, but for UDP sockets that are not connected: these look their peer up, where
+// it isn't the one of the last datagram.
 //
 // Who is cut off (by [Network.Kill], a byte quota, or rules that no longer allow what he has) sees a [*RefusedError]
 // from pending and later calls, and his peer a reset.
@@ -40,8 +40,8 @@
 // is taken for all the names for which this network's look-ups gave it, while the answer holds: its TTL and ten seconds
 // more, at most a day, for the last 4096 addresses; and for the names that Config.Hosts has it for, always.
 //
-// Names are looked up, by dials, by [Network.Resolver] and for [Network.Exchange], only where a rule of Rules.Allow with
-// a name or with * allows them for some port that no rule of Rules.Deny takes away, or Config.Hosts has them: a
+// Names are looked up, by dials, by [Network.Resolver] and for [Network.Exchange], only where a rule of Rules.Allow
+// with a name or with * allows them for some port that no rule of Rules.Deny takes away, or Config.Hosts has them: a
 // query is itself a message to whoever serves the name. So a rule that allows addresses doesn't make names of them
 // known: put these into Config.Hosts, or write a rule for the name.
 package guard

@@ -47,8 +47,8 @@ type subscriber struct {
 }
 
 // Subscribe tells of events from now on, on a channel that holds buffer of them. The network doesn't wait for its
-// reader: what finds the channel full is lost, and the next event says how much was. The channel is closed by cancel, which
-// may be called more than once, and by [Network.Close].
+// reader: what finds the channel full is lost, and the next event says how much was. The channel is closed by cancel,
+// which may be called more than once, and by [Network.Close].
 func (n *Network) Subscribe(buffer int) (events <-chan Event, cancel func()) {
 	s := &subscriber{ch: make(chan Event, max(buffer, 0))}
 	n.subs.mu.Lock()

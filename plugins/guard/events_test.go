@@ -36,8 +36,10 @@ func TestEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPair(t)
 		far := listen(t, b, "10.0.0.2:80")
-		g := newGuard(t, a, Config{Name: "kv", Rules: Rules{Allow: rules(t, "10.0.0.2"), Listen: rules(t, "*:81", "udp *:53")}})
-		events, cancel := g.Subscribe(100)
+		g := newGuard(t, a, Config{
+			Name: "kv", Rules: Rules{Allow: rules(t, "10.0.0.2"), Listen: rules(t, "*:81", "udp *:53")},
+		})
+		events, _ := g.Subscribe(100)
 		want := func(what string, texts ...string) []Event {
 			t.Helper()
 			synctest.Wait()
@@ -90,11 +92,20 @@ func TestEvents(t *testing.T) {
 		if e := want("refused", "refused dial "+why.Error()); len(e) != 1 || *e[0].Refused != *why {
 			t.Errorf("%+v", e)
 		}
+	})
+}
+
+// TestLastEvents: what ends by Kill is told, and how subscriptions end.
+func TestLastEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newPair(t)
+		far := listen(t, b, "10.0.0.2:80")
+		g := newGuard(t, a, Config{Name: "kv", Rules: allow(t, "*")})
+		listen(t, g, ":81")
 		accepted(t, g, far, "10.0.0.2:80")
-		drain(events)
+		events, cancel := g.Subscribe(100)
 		g.Kill()
 		off := (&RefusedError{Name: "kv", Killed: true}).Error()
-		synctest.Wait()
 		_, got := drain(events)
 		slices.Sort(got)
 		if !slices.Equal(got, []string{"closed dial " + off, "closed listen " + off}) {
@@ -102,7 +113,9 @@ func TestEvents(t *testing.T) {
 		}
 		cancel()
 		cancel()
-		want("cancel", "end")
+		if _, got := drain(events); !slices.Equal(got, []string{"end"}) {
+			t.Errorf("cancel: %q", got)
+		}
 		again, _ := g.Subscribe(0)
 		g.Close()
 		if _, got := drain(again); !slices.Equal(got, []string{"end"}) {

@@ -63,7 +63,9 @@ func ExampleNew() {
 
 // Rules have one form for all texts that mean the same; mistakes are told with what to write.
 func ExampleParseRule() {
-	for _, text := range []string{"tcp *.Example.org.:443,80", "10.0.0.0/8", "udp [2001:db8::/32]:53", "10.0.0.1/8", "*:https"} {
+	for _, text := range []string{
+		"tcp *.Example.org.:443,80", "10.0.0.0/8", "udp [2001:db8::/32]:53", "10.0.0.1/8", "*:https",
+	} {
 		r, err := guard.ParseRule(text)
 		if err != nil {
 			fmt.Println(err)

@@ -53,8 +53,8 @@ type flow struct {
 // errCut stands for what cuts a flow when the network is closed: the user sees net.ErrClosed.
 var errCut = &RefusedError{}
 
-// reserve makes a record of something that is to be, if the quota has room for it. cancel ends the attempt. The error is
-// a *RefusedError, which is counted already, or net.ErrClosed.
+// reserve makes a record of something that is to be, if the quota has room for it. cancel ends the attempt. The error
+// is a *RefusedError, which is counted already, or net.ErrClosed.
 func (n *Network) reserve(f *flow) error {
 	err := n.tryReserve(f)
 	if why, ok := err.(*RefusedError); ok {
@@ -178,6 +178,9 @@ func (f *flow) close() error {
 	}
 	var err error
 	f.finish(f.reason(), func() { err = f.inner.Close() })
+	if f.cutBy.Load() != nil {
+		return nil // it was faster
+	}
 	return err
 }
 

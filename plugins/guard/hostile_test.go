@@ -120,7 +120,8 @@ func TestChaos(t *testing.T) {
 			}
 		})
 	}
-	all, some := allow(t, "*"), Rules{Allow: rules(t, "127.0.0.1:1-100"), Deny: rules(t, "udp *"), Listen: rules(t, "tcp *:0")}
+	all := allow(t, "*")
+	some := Rules{Allow: rules(t, "127.0.0.1:1-100"), Deny: rules(t, "udp *"), Listen: rules(t, "tcp *:0")}
 	operate := func(f func()) {
 		operators.Go(func() {
 			for !stop.Load() {

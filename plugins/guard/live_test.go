@@ -4,12 +4,16 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
 )
 
 // isReset fails a test unless c was reset by its peer.
@@ -25,22 +29,27 @@ func TestKill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPair(t)
 		far := listen(t, b, "10.0.0.2:80")
-		g := newGuard(t, a, Config{Name: "kv", Rules: allow(t, "*")})
+		g := newGuard(t, a, Config{Name: "kv", Rules: allow(t, "*"), Hosts: map[string][]netip.Addr{"own.example": nil}})
 		near := listen(t, g, ":81")
 		client, peer := accepted(t, g, far, "10.0.0.2:80")
 		other, server := accepted(t, b, near, "10.0.0.1:81")
 		u := packet(t, g, ":53")
 		errs := map[string]error{}
+		var mu sync.Mutex
 		for name, f := range map[string]func() error{
-			"read":    func() error { _, err := client.Read(make([]byte, 1)); return err },
-			"writeto": func() error { _, err := server.(io.WriterTo).WriteTo(io.Discard); return err },
-			"accept":  func() error { _, err := near.Accept(); return err },
-			"dial":    func() error { _, err := g.DialContext(t.Context(), "tcp", "10.0.0.77:80"); return err },
+			"read":     func() error { _, err := client.Read(make([]byte, 1)); return err },
+			"writeto":  func() error { _, err := server.(io.WriterTo).WriteTo(io.Discard); return err },
+			"accept":   func() error { _, err := near.Accept(); return err },
+			"read udp": func() error { _, _, err := u.ReadFrom(make([]byte, 1)); return err },
+			"dial":     func() error { _, err := g.DialContext(t.Context(), "tcp", "10.0.0.77:80"); return err },
 		} {
-			go func() { errs[name] = f() }()
-			synctest.Wait()
+			go func() {
+				err := f()
+				mu.Lock()
+				defer mu.Unlock()
+				errs[name] = err
+			}()
 		}
-		go func() { _, _, errs["read udp"] = u.ReadFrom(make([]byte, 1)) }()
 		synctest.Wait()
 		begin := time.Now()
 		g.Kill()
@@ -79,10 +88,13 @@ func TestKill(t *testing.T) {
 		} {
 			wantRefused(t, try(), op, syscall.EACCES, "switched off")
 		}
-		if _, err := g.Resolver().LookupHost(t.Context(), "a.example"); err == nil {
-			t.Error("a name was found")
+		if rcode, _ := exchange(t, g, "own.example"); rcode != dnsmessage.RCodeRefused {
+			t.Errorf("a look-up: %v", rcode)
 		}
 		g.Revive()
+		if rcode, _ := exchange(t, g, "own.example"); rcode != 0 {
+			t.Errorf("a look-up: %v", rcode)
+		}
 		accepted(t, g, far, "10.0.0.2:80")
 		listen(t, g, ":81")
 	})
@@ -213,7 +225,8 @@ func TestConns(t *testing.T) {
 				remote = c.Remote.Addr().String()
 			}
 			got = append(got, c.Op+" "+c.Network+" "+remote)
-			if c.ID == 0 || c.Local.Port() == 0 || !c.Start.Equal(begin) || (c.TCP != nil) != (c.Op != "listen" && c.Network == "tcp") {
+			isConn := c.Op != "listen" && c.Network == "tcp"
+			if c.ID == 0 || c.Local.Port() == 0 || !c.Start.Equal(begin) || (c.TCP != nil) != isConn {
 				t.Errorf("%+v", c)
 			}
 			if c.Remote.String() == "10.0.0.2:80" && (c.BytesIn != 3 || c.BytesOut != 5 || c.TCP.BytesReceived != 3) {

@@ -94,7 +94,9 @@ func query(name string) []byte {
 func TestLookUps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPair(t)
-		far, at := newUpstream(t, b, map[string]string{"good.example": "10.0.0.2", "db": "192.0.2.1", "x.evil.example": "10.0.0.3"})
+		far, at := newUpstream(t, b, map[string]string{
+			"good.example": "10.0.0.2", "db": "192.0.2.1", "x.evil.example": "10.0.0.3",
+		})
 		g := newGuard(t, a, Config{
 			Name: "kv", Rules: Rules{Allow: rules(t, "*.example:80", "0.0.0.0/0"), Deny: rules(t, "*.evil.example")},
 			Hosts: map[string][]netip.Addr{"DB.": {netip.MustParseAddr("10.0.0.2")}}, Servers: []netip.AddrPort{at},
@@ -171,7 +173,7 @@ func TestDialByName(t *testing.T) {
 		if c := g.Conns(); len(c) != 1 || c[0].Name != "good.example" {
 			t.Errorf("%+v", c)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		_, err = g.DialContext(t.Context(), "tcp", "10.0.0.2:80")
 		wantRefused(t, err, "dial", syscall.EACCES)
 		// By its name, where the first address has nobody: and then by address again.

@@ -38,11 +38,13 @@ func newNameBook(hosts map[string][]netip.Addr) *nameBook {
 	}
 	for _, name := range slices.Sorted(maps.Keys(hosts)) {
 		key := canonical(name)
+		addrs := b.hosts[key]
 		for _, a := range hosts[name] {
 			a = a.Unmap()
-			b.hosts[key] = append(b.hosts[key], a)
+			addrs = append(addrs, a)
 			b.of[a] = append(b.of[a], key)
 		}
+		b.hosts[key] = addrs // also where there are none: the name exists
 	}
 	return b
 }

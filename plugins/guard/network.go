@@ -18,7 +18,8 @@ type Config struct {
 	Rules Rules
 	Quota Quota
 
-	// Hosts are names of the network's own, as a hosts file has them. They win over all others, and anyone may look them up.
+	// Hosts are names of the network's own, as a hosts file has them. They win over all others, and anyone may look them
+	// up.
 	Hosts map[string][]netip.Addr
 	// Servers are asked, over the inner network, for all other names; none means those of the system's resolv.conf.
 	Servers []netip.AddrPort
@@ -52,8 +53,8 @@ type Network struct {
 	subs     subscribers
 }
 
-// New makes a network that lets its user use n within the bounds of cfg. The connections of n must be dialer.TCPConn and
-// dialer.UDPConn, as those of all networks of this module are. n remains the caller's.
+// New makes a network that lets its user use n within the bounds of cfg. The connections of n must be dialer.TCPConn
+// and dialer.UDPConn, as those of all networks of this module are. n remains the caller's.
 func New(n netapi.Tuned, cfg Config) *Network {
 	g := &Network{name: cfg.Name, inner: n, book: newNameBook(cfg.Hosts), flows: map[*flow]struct{}{}}
 	g.rules.Store(cfg.Rules.clone())
@@ -94,8 +95,8 @@ func (n *Network) Exchange(ctx context.Context, query []byte, tcp bool) ([]byte,
 func (n *Network) Rules() Rules { return *n.rules.Load().clone() }
 
 // SetRules replaces the rules. What exists and would not be allowed by the new ones is cut off: dialled connections are
-// reset, listeners closed and the connections that they accepted reset, announced sockets closed. Dials that are going on
-// are judged when they are done.
+// reset, listeners closed and the connections that they accepted reset, announced sockets closed. Dials that are going
+// on are judged when they are done.
 func (n *Network) SetRules(r Rules) {
 	rules := r.clone()
 	n.mu.Lock()
@@ -118,8 +119,8 @@ func (n *Network) SetRules(r Rules) {
 // Quota is the one that holds now.
 func (n *Network) Quota() Quota { return *n.quota.Load() }
 
-// SetQuota replaces the quota. Where there are more connections, listeners or sockets than it allows, they stay, and new
-// ones are refused; where more octets were read or written, all TCP connections are reset.
+// SetQuota replaces the quota. Where there are more connections, listeners or sockets than it allows, they stay, and
+// new ones are refused; where more octets were read or written, all TCP connections are reset.
 func (n *Network) SetQuota(q Quota) {
 	n.quota.Store(&q)
 	for _, c := range []struct {
@@ -132,8 +133,8 @@ func (n *Network) SetQuota(q Quota) {
 	}
 }
 
-// Kill switches the network off: connections are reset, listeners and sockets closed, dials that are going on ended, and
-// everything is refused until [Network.Revive].
+// Kill switches the network off: connections are reset, listeners and sockets closed, dials that are going on ended,
+// and everything is refused until [Network.Revive].
 func (n *Network) Kill() {
 	n.mu.Lock()
 	n.killed = true

@@ -196,7 +196,8 @@ func TestFailedWrites(t *testing.T) {
 		}
 	}
 	u := packet(t, g, "127.0.0.1:0")
-	if _, err := u.WriteTo(make([]byte, 900), &net.UDPAddr{IP: net.IPv4(10, 9, 9, 9), Port: 1}); !errors.Is(err, syscall.ENETUNREACH) {
+	nowhere := &net.UDPAddr{IP: net.IPv4(10, 9, 9, 9), Port: 1}
+	if _, err := u.WriteTo(make([]byte, 900), nowhere); !errors.Is(err, syscall.ENETUNREACH) {
 		t.Errorf("%v", err)
 	}
 	if k := g.Counters(); k.BytesOut != 0 || k.DatagramsOut != 0 {

@@ -24,8 +24,8 @@ type target struct {
 // errMissingAddress is package net's, which it doesn't export.
 var errMissingAddress = errors.New("missing address")
 
-// parseTarget takes an address string apart. The error is package net's. Networks that aren't TCP's or UDP's don't exist
-// here: the inner network may have them, but no rule is about them.
+// parseTarget takes an address string apart. The error is package net's. Networks that aren't TCP's or UDP's don't
+// exist here: the inner network may have them, but no rule is about them.
 func (n *Network) parseTarget(ctx context.Context, network, address string) (t target, err error) {
 	t.network = network
 	switch network {
