@@ -1,0 +1,156 @@
+package plugins
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-plugin/runner"
+	"golang.org/x/sys/unix"
+)
+
+// process is a go-plugin runner around a command. Go-plugin's own would parse whatever the plugin writes to standard
+// error, wait for an end of standard output that a child of the plugin may put off for ever, and leave such children.
+type process struct {
+	cmd   *exec.Cmd
+	lines *lineWriter // standard error
+
+	stdout    *io.PipeReader  // the first line of standard output, which go-plugin waits for
+	handshake *io.PipeWriter  // its other end
+	starting  context.Context // whose end kills the process, until started is called
+	started   func() bool
+	ended     chan struct{} // closed when the process has ended and nothing of it is left
+	err       error         // how; valid then
+}
+
+var _ runner.Runner = (*process)(nil)
+
+// newProcess prepares a command. What it writes goes to line, but for the first line of standard output.
+func newProcess(cmd *exec.Cmd, line func(stream string, text []byte)) *process {
+	p := &process{
+		cmd: cmd, ended: make(chan struct{}),
+		starting: context.Background(), started: func() bool { return true },
+	}
+	p.lines = &lineWriter{line: func(text []byte) { line("stderr", text) }}
+	r, w := io.Pipe()
+	var first sync.Once
+	p.stdout = r
+	cmd.Stderr = p.lines
+	cmd.Stdout = &lineWriter{line: func(text []byte) {
+		handshake := false
+		first.Do(func() {
+			handshake = true
+			w.Write(append(bytes.TrimRight(text, "\r\n"), '\n'))
+			w.Close()
+		})
+		if !handshake {
+			line("stdout", text)
+		}
+	}}
+	p.handshake = w
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid = true // a Ctrl-C is for the host, which then stops its plugins one by one
+	cmd.WaitDelay = time.Second    // for pipes that a runaway child has still open
+	return p
+}
+
+// Start implements runner.Runner.
+func (p *process) Start(context.Context) error {
+	err := p.cmd.Start()
+	for _, f := range p.cmd.ExtraFiles {
+		f.Close() // it's the plugin's now, or nobody's
+	}
+	if err != nil {
+		p.err = fmt.Errorf("start %s: %w", p.cmd.Path, err)
+		p.handshake.Close()
+		close(p.ended)
+		return p.err
+	}
+	go p.reap()
+	p.started = context.AfterFunc(p.starting, func() { p.Kill(context.Background()) })
+	return nil
+}
+
+// reap waits for the process's end, ends its children, and only then lets the kernel give its number to another one.
+func (p *process) reap() {
+	for {
+		err := unix.Waitid(unix.P_PID, p.cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if err != unix.EINTR {
+			break
+		}
+	}
+	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	p.err = p.cmd.Wait()
+	p.lines.flush()
+	p.handshake.Close() // which there may not have been
+	close(p.ended)
+}
+
+// Wait implements runner.Runner.
+func (p *process) Wait(context.Context) error {
+	<-p.ended
+	return p.err
+}
+
+// exited is the error with which the process has ended; nil while it runs, too.
+func (p *process) exited() error {
+	select {
+	case <-p.ended:
+		return p.err
+	default:
+		return nil
+	}
+}
+
+// Kill implements runner.Runner.
+func (p *process) Kill(context.Context) error {
+	err := p.cmd.Process.Kill()
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
+}
+
+// Stdout implements runner.Runner.
+func (p *process) Stdout() io.ReadCloser { return p.stdout }
+
+// Stderr implements runner.Runner: nothing.
+func (p *process) Stderr() io.ReadCloser { return io.NopCloser(eof{}) }
+
+type eof struct{}
+
+func (eof) Read([]byte) (int, error) { return 0, io.EOF }
+
+// Name implements runner.Runner.
+func (p *process) Name() string { return p.cmd.Path }
+
+// ID implements runner.Runner.
+func (p *process) ID() string {
+	if p.cmd.Process == nil {
+		return ""
+	}
+	return strconv.Itoa(p.cmd.Process.Pid)
+}
+
+// Diagnose implements runner.Runner.
+func (p *process) Diagnose(context.Context) string { return "" }
+
+// PluginToHost implements runner.Runner: both are on one host.
+func (p *process) PluginToHost(network, addr string) (string, string, error) {
+	return network, addr, nil
+}
+
+// HostToPlugin implements runner.Runner.
+func (p *process) HostToPlugin(network, addr string) (string, string, error) {
+	return network, addr, nil
+}

@@ -1,0 +1,173 @@
+package plugins
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+
+	"github.com/gotcp/gotcp/dialer"
+	"github.com/gotcp/gotcp/plugins/internal/border"
+)
+
+// Serve is the main function of a plugin, which it says the kinds of: one, or several. Serve doesn't return; it ends the
+// program.
+//
+// Launched by a [Host], the plugin has the network that the host gives it: a Service gets it, package dialer has it as
+// its default, and log/slog and log write to the host's log. Started by hand, it has package dialer's default network
+// (the kernel's, unless GOTCP_NET says otherwise), listens for its Handler where GOTCP_LISTEN says, reads the events for
+// its Observer from standard input, and ends on SIGINT and SIGTERM.
+func Serve(kinds ...Kind) {
+	if err := check(kinds); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	if os.Getenv(handshake.MagicCookieKey) != handshake.MagicCookieValue {
+		os.Exit(standAlone(kinds))
+	}
+	os.Exit(serve(kinds))
+}
+
+// exitGrace is how long a plugin whose host has gone may take to end.
+const exitGrace = 2 * time.Second
+
+// serve runs a plugin that a host has launched.
+func serve(kinds []Kind) int {
+	slog.SetDefault(slog.New(pluginHandler(os.Stderr)))
+	np := &netPlugin{streams: make(chan io.ReadWriteCloser, 1)}
+	ctx, cancel := context.WithCancel(context.Background())
+	worked := make(chan struct{})
+	go func() {
+		defer close(worked)
+		if err := work(ctx, np, kinds); err != nil {
+			slog.Error(err.Error())
+			os.Exit(1) // the host is gone, or none of ours
+		}
+	}()
+	plugin.Serve(&plugin.ServeConfig{
+		HandshakeConfig:  handshake,
+		VersionedPlugins: map[int]plugin.PluginSet{protocolVersion: {pluginName: np}},
+		GRPCServer:       func(o []grpc.ServerOption) *grpc.Server { return grpc.NewServer(o...) },
+	})
+	cancel()
+	select {
+	case <-worked:
+	case <-time.After(exitGrace):
+	}
+	return 0
+}
+
+// work does what the plugin is there for, and tells the host when that is done. The error says that there is no host
+// any more.
+func work(ctx context.Context, np *netPlugin, kinds []Kind) error {
+	carrier, err := plugCarrier(ctx, np)
+	if err != nil {
+		return err
+	}
+	n, err := border.Open(carrier)
+	if err != nil {
+		return err
+	}
+	os.Unsetenv(handshake.MagicCookieKey) // programs that the plugin starts aren't plugins
+	dialer.SetDefault(n)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-n.Stopping():
+		case <-n.Done():
+		case <-ctx.Done():
+		}
+		cancel()
+	}()
+	src := source{network: n}
+	for _, k := range kinds {
+		switch k.(type) {
+		case Handler:
+			src.conns = handedOver(ctx, n)
+		case Observer:
+			src.events = told(ctx, n)
+		}
+	}
+	text, err := json.Marshal(hello{Kinds: kindNames(kinds)})
+	if err != nil {
+		return err
+	}
+	if err := n.Ready(string(text)); err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, src, kinds) }()
+	select {
+	case err := <-done:
+		return n.Finish(err)
+	case <-n.Done():
+		select {
+		case <-done:
+		case <-time.After(exitGrace):
+		}
+		return errors.New("the host is gone")
+	}
+}
+
+// plugCarrier is the plugin's end of what connects it with its host: the descriptor that it has inherited, or the
+// stream that the host opens.
+func plugCarrier(ctx context.Context, np *netPlugin) (border.Carrier, error) {
+	if text := os.Getenv(envBorder); text != "" {
+		os.Unsetenv(envBorder)
+		fd, err := strconv.Atoi(text)
+		if err != nil || fd < 3 {
+			return nil, fmt.Errorf("%s=%s: it is to be the number of a descriptor", envBorder, text)
+		}
+		syscall.CloseOnExec(fd)
+		return border.FD(os.NewFile(uintptr(fd), "border"))
+	}
+	select {
+	case s := <-np.streams:
+		return border.MuxPlugin(s)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// handedOver gives the connections that the host hands over.
+func handedOver(ctx context.Context, n *border.Network) <-chan net.Conn {
+	conns := make(chan net.Conn)
+	go accept(ctx, n.Handled(), conns)
+	return conns
+}
+
+// told gives the events that the host tells of.
+func told(ctx context.Context, n *border.Network) <-chan Event {
+	events := make(chan Event)
+	go func() {
+		defer close(events)
+		for {
+			var e Event
+			select {
+			case text := <-n.Events():
+				if json.Unmarshal(text, &e) != nil {
+					continue // a later host's
+				}
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case events <- e:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return events
+}

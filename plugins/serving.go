@@ -1,0 +1,113 @@
+package plugins
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"slices"
+	"strconv"
+
+	"github.com/gotcp/gotcp/dialer"
+	"github.com/gotcp/gotcp/plugins/guard"
+)
+
+// serveKinds does the host's part for what the plugin is.
+func (i *instance) serveKinds(ctx context.Context) error {
+	if slices.Contains(i.kinds, Handler(nil).kind()) {
+		if err := i.serveHandler(ctx); err != nil {
+			return err
+		}
+	} else if len(i.p.spec.Listen) > 0 {
+		i.p.log.Warn("the plugin is no handler: nobody listens for it", "addresses", i.p.spec.Listen)
+	}
+	if slices.Contains(i.kinds, Observer(nil).kind()) {
+		go i.serveObserver()
+	}
+	return nil
+}
+
+// serveHandler listens, and hands over what is accepted.
+func (i *instance) serveHandler(ctx context.Context) error {
+	n := i.p.spec.Net
+	for _, address := range i.p.spec.Listen {
+		ln, err := (&dialer.ListenConfig{Network: n.Network}).Listen(ctx, "tcp", address)
+		if err != nil {
+			return err
+		}
+		i.p.log.Info("listening for the handler", "address", ln.Addr().String())
+		stop := context.AfterFunc(i.ctx, func() { ln.Close() })
+		go func() {
+			defer stop()
+			defer ln.Close()
+			i.handOver(ln)
+		}()
+	}
+	return nil
+}
+
+// handOver accepts until the listener or the plugin ends. While the plugin takes none, connections wait in the backlog.
+func (i *instance) handOver(ln net.Listener) {
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		if err := i.border.Handle(i.ctx, "tcp", c.(dialer.TCPConn)); err != nil {
+			c.Close()
+			if i.ctx.Err() != nil {
+				return
+			}
+			i.p.log.Warn("a connection was not handed over", "from", c.RemoteAddr().String(), "error", err)
+		}
+	}
+}
+
+// serveObserver tells the plugin of events until it ends. What the plugin doesn't take in time is dropped here, too.
+func (i *instance) serveObserver() {
+	events, cancel := i.p.host.Events(i.p.spec.Events)
+	defer cancel()
+	var dropped uint64
+	for {
+		select {
+		case e, ok := <-events:
+			if !ok {
+				return
+			}
+			e.Dropped += dropped
+			text, err := json.Marshal(e)
+			if err != nil || !i.border.Event(text) {
+				dropped = e.Dropped + 1
+			} else {
+				dropped = 0
+			}
+		case <-i.ctx.Done():
+			return
+		}
+	}
+}
+
+// listenRules are what the network's Rules.Listen must have for what the operator has the host announce.
+func (s *Spec) listenRules() (rules []guard.Rule, err error) {
+	if s.Foreign != nil {
+		return s.Foreign.rules()
+	}
+	for _, address := range s.Listen {
+		host, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		if host == "" || net.ParseIP(host).IsUnspecified() {
+			host = "*"
+		}
+		number, err := net.LookupPort("tcp", port)
+		if err != nil {
+			return nil, err
+		}
+		r, err := guard.ParseRule("tcp " + net.JoinHostPort(host, strconv.Itoa(number)))
+		if err != nil {
+			return nil, err
+		}
+		rules = append(rules, r)
+	}
+	return rules, nil
+}
