@@ -15,8 +15,8 @@ import (
 // Resolver is Go's own resolver with s in the place of all name servers. It asks by UDP, and by TCP where an answer
 // was cut. Its errors have the cause in words: Allow's, or what became of the servers.
 //
-// What net.Resolver does by itself it still does: names in the system's hosts file are found there, and never asked for,
-// and resolv.conf says which domains are searched, and how often and how long is tried.
+// What net.Resolver does by itself it still does: names in the system's hosts file are found there, and never asked
+// for, and resolv.conf says which domains are searched, and how often and how long is tried.
 func (s *Server) Resolver() *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: s.dial}
 }

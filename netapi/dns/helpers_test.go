@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"sync"
 	"testing"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -44,20 +45,24 @@ func nameServer(t testing.TB, n *netapi.Stack, at string, h handler) netip.AddrP
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { pc.Close(); ln.Close() })
-	go func() {
+	var running sync.WaitGroup
+	t.Cleanup(func() { pc.Close(); ln.Close(); running.Wait() })
+	running.Go(func() {
 		buf := make([]byte, 4096)
 		for {
 			n, from, err := pc.ReadFrom(buf)
 			if err != nil {
 				return
 			}
-			for _, m := range h("udp", unpack(t, buf[:n])) {
-				pc.WriteTo(pack(t, m), from)
-			}
+			q := unpack(t, buf[:n])
+			running.Go(func() {
+				for _, m := range h("udp", q) {
+					pc.WriteTo(pack(t, m), from)
+				}
+			})
 		}
-	}()
-	go func() {
+	})
+	running.Go(func() {
 		for {
 			c, err := ln.Accept()
 			if err != nil {
@@ -70,7 +75,7 @@ func nameServer(t testing.TB, n *netapi.Stack, at string, h handler) netip.AddrP
 			}
 			c.Close()
 		}
-	}()
+	})
 	return netip.MustParseAddrPort(at)
 }
 

@@ -108,8 +108,8 @@ func (b *backOff) wait(err error) bool {
 type stream struct {
 	s    *Server
 	c    net.Conn
-	mu   sync.Mutex // one answer at a time is written
-	room chan struct{}
+	room chan struct{} // has an element for each query that is read or being answered
+	turn chan struct{} // has one while an answer is written: a mutex must not be held over that (in a bubble)
 }
 
 // serveConn answers queries until the client has no more, is idle or breaks a rule, or ctx ends.
@@ -118,7 +118,7 @@ func (s *Server) serveConn(ctx context.Context, c net.Conn) {
 	defer context.AfterFunc(ctx, func() { c.Close() })()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	st := stream{s: s, c: c, room: make(chan struct{}, maxPipeline)}
+	st := stream{s: s, c: c, room: make(chan struct{}, maxPipeline), turn: make(chan struct{}, 1)}
 	var running sync.WaitGroup
 	for {
 		st.room <- struct{}{}
@@ -143,8 +143,8 @@ func (st *stream) answer(ctx context.Context, query []byte) {
 	ctx, cancel := context.WithTimeout(ctx, serveLimit)
 	defer cancel()
 	answer, err := st.s.Exchange(ctx, query, true)
-	st.mu.Lock()
-	defer st.mu.Unlock()
+	st.turn <- struct{}{}
+	defer func() { <-st.turn }()
 	if err == nil {
 		st.c.SetWriteDeadline(time.Now().Add(idleLimit))
 		err = writeFrame(st.c, answer)
