@@ -25,6 +25,7 @@ type Config struct {
 	MaxConns    int // connections that are not in the two small states below; 1 Mi
 	MaxHalfOpen int // half-open connections of all listeners together (SYN cookies beyond); 4096
 	MaxTimeWait int // connections in TIME-WAIT (the oldest goes first); 65536
+	MaxForwards int // flows that wait for a [Forwarder]'s decision, of TCP and of UDP each; 1024
 
 	UDPRcvBuf, UDPSndBuf int // buffer limits of a datagram socket, octets; 212992, as Linux
 
@@ -63,6 +64,7 @@ func (c *Config) fill() {
 	orDefault(&c.MaxConns, 1<<20)
 	orDefault(&c.MaxHalfOpen, 4096)
 	orDefault(&c.MaxTimeWait, 65536)
+	orDefault(&c.MaxForwards, 1024)
 	orDefault(&c.UDPRcvBuf, 212992)
 	orDefault(&c.UDPSndBuf, 212992)
 	orDefault(&c.FragBytes, 4<<20)

@@ -70,6 +70,11 @@ const (
 	DropTCPTimeWait   // TIME-WAIT records given up for new ones
 	DropTCPMaxConns   // connections refused because there are too many
 
+	TCPForwarded    // connections that a forwarder was asked about
+	UDPForwarded    // flows of datagrams that a forwarder was asked about
+	ForwardRejected // of them rejected
+	DropForwardFull // SYNs and datagrams dropped because too many flows wait for a forwarder
+
 	numCounters
 )
 
@@ -166,4 +171,8 @@ var counterNames = [...]string{
 	DropTCPHalfOpen:   "drop-tcp-half-open",
 	DropTCPTimeWait:   "drop-tcp-time-wait",
 	DropTCPMaxConns:   "drop-tcp-max-conns",
+	TCPForwarded:      "tcp-forwarded",
+	UDPForwarded:      "udp-forwarded",
+	ForwardRejected:   "forward-rejected",
+	DropForwardFull:   "drop-forward-full",
 }

@@ -13,6 +13,11 @@
 //	     -> inputUDP (udptable.go)    look-up; socket lock, copy into its queue, wake one reader
 //	     -> inputICMP (icmp.go)       echoes answered; errors to the protocol of the packet that they quote (icmperr.go)
 //
+// On a link on which the stack stands in for everybody ([Stack.AnyIP]) packets to any host's address go the same way.
+// What finds no socket there is a [Forwarder]'s to decide (forward.go): a SYN (forwardtcp.go) becomes a half-open
+// connection, with the same handshake as any, once the forwarder accepts it, and a datagram (forwardudp.go) the first in
+// a new socket's queue; what he rejects is answered as the destination, or a router before it, would have answered.
+//
 // # A packet goes out
 //
 //	Socket.Write                      connection lock, copy into the send store
@@ -30,6 +35,7 @@
 //	udpSocket.mu, stream.mu      one socket or connection; around the engine and the tables below
 //	portTable.mu                 who has which port; around the claim of a four-tuple in the tables below
 //	tcpShard.mu                  a part of the table of connections and of the small records
+//	forwardTable.mu              flows that wait for a forwarder; comes before udpState.mu only
 //	udpState.mu, listenTable.mu, the records' queues, pmtuCache.mu   leaves
 //	reassembly.mu, icmpState.mu, loopback.mu, Stack.mu               leaves, taken with nothing else held
 //

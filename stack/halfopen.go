@@ -1,6 +1,8 @@
 package stack
 
 import (
+	"syscall"
+
 	"github.com/gotcp/gotcp/stack/seq"
 	"github.com/gotcp/gotcp/stack/tcp"
 	"github.com/gotcp/gotcp/stack/wire"
@@ -73,22 +75,27 @@ func (s *Stack) synInput(k flowKey, seg *wire.Segment, to acceptor, old *timeWai
 		s.sendCookie(k, &p, &pr, seg, to)
 		return
 	}
-	h := &halfOpen{s: s, key: k, iss: pr.ISS, to: to}
+	s.answerSYN(&halfOpen{s: s, key: k, iss: pr.ISS, to: to}, &p, &pr, seg, old)
+}
+
+// answerSYN makes h of a SYN and sends the SYN-ACK, unless h has no place in the table. old is as in synInput.
+func (s *Stack) answerSYN(h *halfOpen, p *path, pr *tcp.Params, syn *wire.Segment, old *timeWait) bool {
 	out := getSegment()
 	defer putSegment(out)
 	now := s.now()
-	h.rec.Open(now, &pr, seg)
-	if seg.Payload.Len() > 0 && s.tcp.texts.Load() < maxTexts {
-		h.rec.KeepText(seg)
+	h.rec.Open(now, pr, syn)
+	if syn.Payload.Len() > 0 && s.tcp.texts.Load() < maxTexts {
+		h.rec.KeepText(syn)
 	}
 	h.rec.SYNACK(now, &s.cfg.TCP, out)
 	if !s.insertHalfOpen(h, old) {
-		return
+		return false
 	}
 	if old != nil {
 		s.releasePort(&old.bind)
 	}
-	s.sendTCP(&p, k, out, heir.ip())
+	s.sendTCP(p, h.key, out, h.to.heritage().ip())
+	return true
 }
 
 // insertHalfOpen puts h into the table, and reports whether it could: another segment of the flow may have been
@@ -139,6 +146,7 @@ func (s *Stack) halfOpenInput(sh *tcpShard, h *halfOpen, seg *wire.Segment) {
 		c = s.promote(sh, h)
 	case tcp.Gone, tcp.ReplyGone:
 		s.dropHalfOpen(sh, h)
+		h.to.fail(syscall.ECONNRESET)
 	default:
 		s.tcp.halfOpen.put(h, h.rec.Deadline())
 	}
@@ -227,14 +235,15 @@ func (h *halfOpen) due(now tcp.Time, forced bool) {
 		sh.mu.Unlock()
 		return
 	}
-	v := tcp.Gone
+	v, why := tcp.Gone, syscall.ENOBUFS
 	if forced {
 		s.count(DropTCPHalfOpen)
 	} else {
-		v = h.rec.Tick(now, &s.cfg.TCP, out)
+		v, why = h.rec.Tick(now, &s.cfg.TCP, out), syscall.ETIMEDOUT
 	}
 	if v == tcp.Gone || v == tcp.ReplyGone {
 		s.dropHalfOpen(sh, h)
+		h.to.fail(why)
 	} else {
 		s.tcp.halfOpen.put(h, h.rec.Deadline())
 	}

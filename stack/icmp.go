@@ -38,6 +38,8 @@ func (s *Stack) inputICMP(in *inPacket) {
 		s.count(DropICMPMalformed)
 	case in.group:
 		s.count(DropICMPIgnored)
+	case m.Type() == wire.ICMPEcho && s.net.Load().foreign(addrOf(in.dst)):
+		s.count(DropICMPIgnored) // there may be no such host
 	case m.Type() == wire.ICMPEcho:
 		s.answerEcho(in, m)
 	case m.Type() == wire.ICMPEchoReply:

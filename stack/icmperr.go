@@ -86,7 +86,7 @@ func (s *Stack) inputICMPError(in *inPacket, m wire.ICMP) {
 		s.count(DropICMPIgnored)
 		return
 	}
-	if !s.net.Load().isOwn(addrOf(q.Src)) || q.Offset != 0 {
+	if !s.net.Load().isLocal(addrOf(q.Src)) || q.Offset != 0 {
 		s.count(DropICMPUnmatched)
 		return
 	}

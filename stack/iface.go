@@ -51,7 +51,7 @@ func (i *Iface) loopback() bool { return i.flags&FlagLoopback != 0 }
 
 // plug returns a network with one more interface, its addresses and the routes to the networks around them.
 func (n *network) plug(ifc *Iface) (*network, error) {
-	m := &network{routes: n.routes, own: maps.Clone(n.own), bcast: maps.Clone(n.bcast)}
+	m := &network{routes: n.routes, anyIP: n.anyIP, own: maps.Clone(n.own), bcast: maps.Clone(n.bcast)}
 	ifc.index = len(n.ifaces) + 1
 	m.ifaces = append(slices.Clone(n.ifaces), ifc)
 	if ifc.loopback() {
@@ -74,7 +74,7 @@ func (n *network) plug(ifc *Iface) (*network, error) {
 // unplug returns a network without an interface that plug added last of all.
 func (n *network) unplug(ifc *Iface) *network {
 	is := func(_ addr4, i *Iface) bool { return i == ifc }
-	m := &network{own: maps.Clone(n.own), bcast: maps.Clone(n.bcast)}
+	m := &network{anyIP: n.anyIP, own: maps.Clone(n.own), bcast: maps.Clone(n.bcast)}
 	m.ifaces = slices.DeleteFunc(slices.Clone(n.ifaces), func(i *Iface) bool { return i == ifc })
 	m.routes = slices.DeleteFunc(slices.Clone(n.routes), func(r routeEntry) bool { return r.ifc == ifc })
 	maps.DeleteFunc(m.own, is)

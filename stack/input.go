@@ -74,6 +74,8 @@ func (s *Stack) forUs(in *inPacket) bool {
 	case dst.multicast():
 		s.count(DropMulticast)
 		return false
+	case n.takesAll(in.ifc):
+		return true
 	}
 	s.count(DropNotOurs)
 	return false
@@ -134,6 +136,9 @@ func (s *Stack) deliver(in *inPacket) {
 		s.inputICMP(in)
 	default:
 		s.count(DropProtocol)
+		if s.net.Load().foreign(addrOf(in.dst)) {
+			return // there may be a host that has it
+		}
 		s.sendICMPError(in, wire.Unreachable(wire.CodeProtocolUnreachable))
 	}
 }

@@ -42,7 +42,7 @@ func (w *lockWatch) look() {
 	locks := map[string]tryLocker{
 		"Stack.mu": &s.mu, "reassembly.mu": &s.frag.mu, "pmtuCache.mu": &s.pmtu.mu, "icmpState.mu": &s.icmp.mu,
 		"udpState.mu": &s.udp.mu, "portTable.mu of TCP": &s.tcpPorts.mu, "portTable.mu of UDP": &s.udpPorts.mu,
-		"listenTable.mu": &s.tcp.listeners.mu,
+		"listenTable.mu": &s.tcp.listeners.mu, "forwardTable.mu": &s.forward.mu,
 	}
 	for i := range s.tcp.shards {
 		locks["tcpShard.mu "+string(rune('0'+i))] = &s.tcp.shards[i].mu

@@ -259,6 +259,9 @@ func TestLawGoroutines(t *testing.T) {
 		"stack/loopback.go drain":        "delivers the queue where one writer has delivered enough, and ends with it",
 		"stack/link/switchport.go drain": "the same, for a port of a switch",
 		"stack/listener.go give":         "runs the user's Process(flow), which lasts as long as he likes",
+
+		"stack/forwardtcp.go forwardSYN":       "asks the user's forwarder, which answers when it likes",
+		"stack/forwardudp.go forwardDatagrams": "the same",
 	}
 	for _, s := range sources(t) {
 		if !s.inStack() {

@@ -12,9 +12,10 @@ import (
 // listener is what makes a socket accept connections. Its counters are read where segments come in, without the
 // socket's lock.
 type listener struct {
-	sock *stream  // the listening socket; nil for the listeners of [Stack.Input]
+	sock *stream  // the listening socket; nil for the listeners of [Stack.Input] and of forwarders
 	bind *binding // its hold on the port; nil likewise
 	key  listenKey
+	fwd  *ForwardTCP // who waits for the only connection; nil for all others
 
 	backlog  atomic.Int32
 	queued   atomic.Int32 // connections in queue, and those on their way into it
@@ -51,11 +52,22 @@ func (a acceptor) heritage() *heritage {
 	return a.ln.heir.Load()
 }
 
+// fail says why there will be no connection, where somebody waits for this one.
+func (a acceptor) fail(errno syscall.Errno) {
+	if f := a.ln.fwd; f != nil {
+		f.end(nil, errno)
+	}
+}
+
 // give hands a connection over. The caller holds no lock.
 func (a acceptor) give(c *stream) {
 	if a.app != nil {
 		a.ln.queued.Add(-1)
 		go a.app.Process(&Flow{c})
+		return
+	}
+	if f := a.ln.fwd; f != nil {
+		f.end(c, nil)
 		return
 	}
 	sock := a.ln.sock

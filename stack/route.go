@@ -13,6 +13,7 @@ type network struct {
 	own    map[addr4]*Iface // own addresses without 127.0.0.0/8
 	bcast  map[addr4]*Iface // the networks' directed broadcast addresses
 	routes []routeEntry     // longest prefix first
+	anyIP  []anyIP          // interfaces on which packets to any address are ours
 }
 
 type routeEntry struct {
@@ -91,7 +92,7 @@ func (i *Iface) sourceFor(dst netip.Addr) netip.Addr {
 }
 
 // route decides on which interface and from which address packets go to dst. A valid src that isn't 0.0.0.0 is kept,
-// and must be own. dst 0.0.0.0 must have been mapped to loopback by the caller. Errors as Linux gives them:
+// and must be own or, where there is an interface on which packets to any address are ours, a host's. dst 0.0.0.0 must have been mapped to loopback by the caller. Errors as Linux gives them:
 // EAFNOSUPPORT, ENETUNREACH (no route), EADDRNOTAVAIL (src is not ours, or there is none to choose), EINVAL (loopback
 // to elsewhere).
 func (s *Stack) route(src, dst netip.Addr) (path, error) {
@@ -105,13 +106,15 @@ func (s *Stack) route(src, dst netip.Addr) (path, error) {
 		if src = src.Unmap(); !src.Is4() {
 			return path{}, syscall.EAFNOSUPPORT
 		}
-		if !n.isOwn(src.As4()) {
+		if !n.isLocal(src.As4()) {
 			return path{}, syscall.EADDRNOTAVAIL
 		}
 	}
 	if n.isOwn(d) {
 		lo := n.ifaces[0]
 		switch {
+		case fixed && n.foreign(src.As4()):
+			return path{}, syscall.EINVAL // the answers would go to the world outside
 		case fixed:
 		case d.loopback():
 			src = loopbackAddr
@@ -137,6 +140,9 @@ func (s *Stack) routeOut(n *network, src, dst netip.Addr, fixed bool) (path, err
 		if own := n.own[src.As4()]; own != nil {
 			ifc = own
 		}
+	}
+	if fixed && n.foreign(src.As4()) && !n.takesAll(ifc) { // from elsewhere it would not be believed
+		ifc = n.anyIP[0].ifc
 	}
 	switch {
 	case ifc == nil:

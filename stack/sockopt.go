@@ -295,6 +295,8 @@ func (c *stream) setIPOpt(name, value int) error {
 		c.ttl = uint8(max(0, value)) // -1: the stack's
 	case syscall.IP_TOS:
 		c.tos = uint8(value) &^ 3 // the ECN bits of a stream are TCP's
+	case ipTransparent:
+		return c.s.setTransparent(&c.more().foreign, value)
 	default:
 		return syscall.ENOPROTOOPT
 	}
@@ -307,6 +309,8 @@ func (c *stream) ipOpt(name int) (int, error) {
 		return int(c.s.ttlOr(c.ttl)), nil
 	case syscall.IP_TOS:
 		return int(c.tos), nil
+	case ipTransparent:
+		return flag(c.extra != nil && c.extra.foreign), nil
 	}
 	return 0, syscall.ENOPROTOOPT
 }

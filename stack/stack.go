@@ -33,6 +33,7 @@ type Stack struct {
 	udpPorts portTable
 	udp      udpState
 	tcp      tcpState
+	forward  forwardTable
 }
 
 // New makes a stack with nothing but its loopback. It runs no goroutine and no timer.
@@ -51,6 +52,7 @@ func New(cfg Config) *Stack {
 	s.pmtu.init()
 	s.udp.init()
 	s.tcp.init(s)
+	s.forward.init()
 	s.net.Store(&network{own: map[addr4]*Iface{}, bcast: map[addr4]*Iface{}})
 	s.attachLoopback()
 	return s
@@ -209,6 +211,7 @@ func (s *Stack) Close() error {
 		return ErrClosed
 	}
 	s.closeTCP() // first, for its RSTs want to leave
+	s.forward.close()
 	s.udp.close()
 	s.icmp.close()
 	var errs []error

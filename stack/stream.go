@@ -15,6 +15,7 @@ type extra struct {
 	snd, rcv int       // buffer limits set before there was a connection; 0: the stack's
 	linger   int32     // SO_LINGER, seconds; -1: off
 	reuse    bool      // SO_REUSEADDR
+	foreign  bool      // IP_TRANSPARENT: the local address need not be own
 }
 
 // more returns c.extra, made if need be. The caller holds mu.
@@ -41,7 +42,7 @@ func (c *stream) Bind(local netip.AddrPort) error {
 		return ErrClosed
 	case c.bind != nil || c.phase != fresh:
 		return syscall.EINVAL
-	case !c.s.mayBind(addr):
+	case !c.s.mayBind(addr, c.extra != nil && c.extra.foreign):
 		return syscall.EADDRNOTAVAIL
 	}
 	b, err := c.s.tcpPorts.bind(addr, local.Port(), c.extra != nil && c.extra.reuse)
@@ -53,10 +54,10 @@ func (c *stream) Bind(local netip.AddrPort) error {
 }
 
 // mayBind reports whether a socket may have the local address: an own one, 0.0.0.0, or, as on Linux, a multicast or
-// broadcast one, from which no TCP connection ever comes.
-func (s *Stack) mayBind(a addr4) bool {
+// broadcast one, from which no TCP connection ever comes; with foreign also another host's.
+func (s *Stack) mayBind(a addr4, foreign bool) bool {
 	n := s.net.Load()
-	return a.unspecified() || n.isOwn(a) || a.multicast() || n.isBroadcast(a)
+	return a.unspecified() || n.isOwn(a) || a.multicast() || n.isBroadcast(a) || foreign && n.foreign(a)
 }
 
 // Connect implements [Socket].

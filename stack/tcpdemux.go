@@ -115,8 +115,7 @@ func (s *Stack) portInput(k flowKey, seg *wire.Segment, in *inPacket) {
 	case seg.Flags&wire.RST != 0:
 		return
 	case seg.Flags&(wire.SYN|wire.ACK) == wire.SYN:
-		if to := s.acceptorFor(k, in); to.ln != nil {
-			s.synInput(k, seg, to, nil)
+		if s.openInput(k, seg, in, nil) {
 			return
 		}
 	case seg.Flags&(wire.SYN|wire.ACK) == wire.ACK:
@@ -128,6 +127,16 @@ func (s *Stack) portInput(k flowKey, seg *wire.Segment, in *inPacket) {
 		return // to a port in LISTEN: "drop the segment" (3.10.7.2, fourth)
 	}
 	s.reset(k, seg)
+}
+
+// openInput takes in a SYN for a listener, or else for a forwarder, and reports whether there is one. old is as in
+// synInput.
+func (s *Stack) openInput(k flowKey, syn *wire.Segment, in *inPacket, old *timeWait) bool {
+	if to := s.acceptorFor(k, in); to.ln != nil {
+		s.synInput(k, syn, to, old)
+		return true
+	}
+	return s.forwardSYN(k, syn, in)
 }
 
 // reset answers a segment for which there is no connection.
@@ -158,6 +167,7 @@ func (s *Stack) tcpICMP(k flowKey, quoted seq.Num, e icmpEvent) {
 		// A half-open connection's only segment is its SYN-ACK. Linux gives it up on a hard error, and so do we.
 		if h != nil && e.hard && quoted == h.iss {
 			s.dropHalfOpen(sh, h)
+			h.to.fail(e.errno)
 		}
 		sh.mu.Unlock()
 		return

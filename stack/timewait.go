@@ -68,9 +68,7 @@ func (s *Stack) timeWaitInput(sh *tcpShard, w *timeWait, seg *wire.Segment, in *
 		s.reply(w.key, out, ipOptions{})
 	case tcp.Reopen:
 		// The record stays until the new connection has taken its place.
-		if to := s.acceptorFor(w.key, in); to.ln != nil {
-			s.synInput(w.key, seg, to, w)
-		} else {
+		if !s.openInput(w.key, seg, in, w) {
 			s.reset(w.key, seg)
 		}
 	}

@@ -64,7 +64,7 @@ func (d *udpSocket) bind(local netip.AddrPort) error {
 		return syscall.EAFNOSUPPORT
 	}
 	k := addr4(a.As4())
-	if n := d.s.net.Load(); !k.unspecified() && !n.isOwn(k) && !n.isBroadcast(k) && !k.multicast() {
+	if !d.s.mayBind(k, d.opt.foreign) {
 		return syscall.EADDRNOTAVAIL
 	}
 	b, err := d.s.udpPorts.bind(k, local.Port(), d.opt.reuse)

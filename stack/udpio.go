@@ -249,7 +249,7 @@ func (d *udpSocket) sendable(try bool) error {
 // a group.
 func (d *udpSocket) sourceAddr() netip.Addr {
 	a := d.local.Addr()
-	if !d.s.net.Load().isOwn(addrOf(a)) {
+	if !d.s.net.Load().isLocal(addrOf(a)) {
 		return netip.Addr{}
 	}
 	return a

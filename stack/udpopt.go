@@ -9,6 +9,7 @@ type udpOptions struct {
 	keepAlive          bool  // has no meaning without a connection, but can be set
 	ttl, groupTTL, tos uint8 // of what is sent; the second to multicast groups
 	frag               fragPolicy
+	foreign            bool // IP_TRANSPARENT: the local address need not be own
 }
 
 func (o *udpOptions) init(c *Config) {
@@ -45,6 +46,9 @@ func (d *udpSocket) SetOpt(level, name, value int) error {
 	case syscall.SOL_SOCKET:
 		return d.setSocketOpt(name, value)
 	case syscall.IPPROTO_IP:
+		if name == ipTransparent {
+			return d.s.setTransparent(&d.opt.foreign, value)
+		}
 		return d.opt.setIP(name, value)
 	}
 	return syscall.ENOPROTOOPT
@@ -163,6 +167,8 @@ func (d *udpSocket) ipOpt(name int) (int, error) {
 		return int(d.opt.groupTTL), nil
 	case syscall.IP_MTU_DISCOVER:
 		return int(d.opt.frag), nil
+	case ipTransparent:
+		return flag(d.opt.foreign), nil
 	case syscall.IP_MTU:
 		if !d.connected {
 			return 0, syscall.ENOTCONN

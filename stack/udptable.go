@@ -127,18 +127,28 @@ func (s *Stack) inputUDP(in *inPacket) {
 		}
 		return
 	}
+	b := u.Payload()
 	d := s.udp.lookup(k)
 	if d == nil {
-		s.count(DropUDPNoPort)
-		s.sendICMPError(in, wire.Unreachable(wire.CodePortUnreachable))
-		return
+		if d = s.udpNoPort(k, in, b); d == nil {
+			return
+		}
 	}
-	b := u.Payload()
 	for in.gso > 0 && len(b) > in.gso {
 		d.enqueue(k, b[:in.gso])
 		b = b[in.gso:]
 	}
 	d.enqueue(k, b)
+}
+
+// udpNoPort takes a datagram for which there is no socket. It returns one that was made meanwhile and is to have it.
+func (s *Stack) udpNoPort(k flowKey, in *inPacket, b []byte) *udpSocket {
+	if fwd := s.forwarderFor(in); fwd != nil {
+		return s.forwardDatagrams(fwd, k, in, b)
+	}
+	s.count(DropUDPNoPort)
+	s.sendICMPError(in, wire.Unreachable(wire.CodePortUnreachable))
+	return nil
 }
 
 // udpICMP takes an ICMP error about a datagram of the flow k. It is believed where there is a socket that can have sent
