@@ -22,6 +22,9 @@ import (
 // role makes this binary another program: the one in the sandbox.
 const role = "GOTCP_TEST_ROLE"
 
+// mark is how a process in a sandbox is known to be this one's.
+const mark = "GOTCP_TEST_OF"
+
 func TestMain(m *testing.M) {
 	sandbox.Init()
 	if r := os.Getenv(role); r != "" {
@@ -82,7 +85,7 @@ func prepare(t testing.TB, cfg sandbox.Config, as string, args ...string) *box {
 		t.Fatal(err)
 	}
 	// The race detector would have each program sleep before it exits.
-	cmd.Env = append(os.Environ(), role+"="+as, "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(os.Environ(), role+"="+as, fmt.Sprintf("%s=%d", mark, os.Getpid()), "GORACE=atexit_sleep_ms=0")
 	b := &box{Sandbox: s, t: t, cmd: cmd}
 	cmd.Stderr = &b.stderr
 	t.Cleanup(func() {

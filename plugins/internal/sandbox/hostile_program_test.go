@@ -50,6 +50,32 @@ func roleEscape([]string) error {
 	return nil
 }
 
+// rolePing sends an echo request by a socket that takes no privilege, and says whether the answer is one.
+func rolePing(args []string) error {
+	ifc, err := net.InterfaceByName("gotcp0")
+	if err != nil {
+		return err
+	}
+	fmt.Println("MTU", ifc.MTU)
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_ICMP)
+	if err != nil {
+		return err
+	}
+	to := netip.MustParseAddr(args[0])
+	echo := []byte{8, 0, 0, 0, 0, 0, 0, 1, 'p', 'i', 'n', 'g'} // the kernel fills the checksum and the identifier in
+	if err := unix.Sendto(fd, echo, 0, &unix.SockaddrInet4{Addr: to.As4()}); err != nil {
+		return err
+	}
+	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: int64(patience.Seconds())})
+	buf := make([]byte, 100)
+	n, _, err := unix.Recvfrom(fd, buf, 0)
+	if err == nil && (n != len(echo) || buf[0] != 0 || string(buf[8:n]) != "ping") {
+		err = fmt.Errorf("the answer is %x", buf[:n])
+	}
+	fmt.Println(name(err))
+	return nil
+}
+
 // roleFlood begins as many connections and flows as it is told without ending any, and sends fragments without end; then
 // it waits.
 func roleFlood(args []string) error {

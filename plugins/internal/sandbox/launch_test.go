@@ -45,7 +45,7 @@ func TestArgumentsEnvironmentAndFiles(t *testing.T) {
 	want(t, "about", b.all(), "[\"one\" \"two words\"] hello /usr true\n0 pipe\n1 pipe\n2 pipe\n3 pipe\nstandard input\n")
 }
 
-// What the program's interface, files and names are.
+// By none of the ways that a program might try it gets out, nor at what its sandbox is made of.
 func TestWaysOut(t *testing.T) {
 	got := start(t, sandbox.Config{}, "escape").all()
 	for line := range strings.Lines(got) {

@@ -31,8 +31,9 @@ func program(as string, args []string) int {
 
 var roles = map[string]func(args []string) error{
 	"status": roleStatus, "about": roleAbout, "wait": roleWait, "signal": roleSignal, "fork": roleFork,
-	"exit": roleExit, "escape": roleEscape,
+	"exit": roleExit, "escape": roleEscape, "busy": roleBusy, "goplugin": roleGoPlugin, "ping": rolePing, "host": roleHost,
 	"dial": roleDial, "talk": roleTalk, "abort": roleAbort, "lookup": roleLookup, "udp": roleUDP, "udpslowly": roleUDPSlowly,
+	"dialmany": roleDialMany, "hoard": roleHoard, "listenonce": roleListenOnce, "off": roleOff,
 	"listen": roleListen, "listenudp": roleListenUDP, "flood": roleFlood, "pour": rolePour,
 }
 
@@ -125,6 +126,32 @@ func roleExit(args []string) error {
 	}
 	os.Exit(n)
 	return nil
+}
+
+// roleBusy is never done: connections, datagrams, children.
+func roleBusy(args []string) error {
+	for range 4 {
+		go func() {
+			for {
+				if c, err := net.Dial("tcp", args[0]); err == nil {
+					c.Write([]byte("hello"))
+					c.Read(make([]byte, 1))
+					c.Close()
+				}
+			}
+		}()
+	}
+	go func() {
+		for {
+			if c, err := net.Dial("udp", args[0]); err == nil {
+				c.Write([]byte("hello"))
+				c.SetReadDeadline(time.Now().Add(time.Second))
+				c.Read(make([]byte, 100))
+				c.Close()
+			}
+		}
+	}()
+	return roleFork(args)
 }
 
 // name is an error's name for the tests.
@@ -296,5 +323,55 @@ func rolePour(args []string) error {
 	start := time.Now()
 	got, err := io.CopyN(io.Discard, c, n)
 	fmt.Println(got, time.Since(start).Nanoseconds(), name(err))
+	return nil
+}
+
+// roleDialMany dials so many times, when a line comes.
+func roleDialMany(args []string) error {
+	n, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	bufio.NewReader(os.Stdin).ReadString('\n')
+	for range n {
+		c, err := net.Dial("tcp", args[0])
+		if err != nil {
+			return err
+		}
+		c.Close()
+	}
+	fmt.Println("done")
+	return nil
+}
+
+// roleHoard has so many connections and reads none; it answers lines.
+func roleHoard(args []string) error {
+	n, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	for range n {
+		c, err := net.Dial("tcp", args[0])
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+	}
+	fmt.Println("ready")
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		<-time.After(100 * time.Millisecond)
+		fmt.Println("on")
+	}
+	return nil
+}
+
+// roleListenOnce listens, and that's all.
+func roleListenOnce(args []string) error {
+	l, err := net.Listen("tcp", args[0])
+	fmt.Println(name(err))
+	if err == nil {
+		l.Close()
+	}
 	return nil
 }

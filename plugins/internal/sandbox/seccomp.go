@@ -52,7 +52,8 @@ func (f *filter) only(k uint32, n uint8) {
 	*f = append(*f, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: n, K: k})
 }
 
-// socketFilter is the filter for an architecture.
+// socketFilter is the filter for an architecture. On 386 and s390x there is socketcall beside it, whose arguments no
+// filter sees; that is let through, as Go's programs there have no other.
 func socketFilter(goarch string) filter {
 	var f filter
 	f.load(dataArch)

@@ -68,7 +68,7 @@ func (t *terminator) attach(device *os.File, mtu int) error {
 	l := &t.cfg.Limits
 	st := stack.New(stack.Config{
 		Logger: t.log, SndBuf: l.Buffer, RcvBuf: l.Buffer, FragBytes: l.Fragment,
-		MaxConns: 2 * l.Conns, MaxForwards: min(l.Conns, l.Flows), MaxHalfOpen: 2 * l.Conns, MaxTimeWait: 2 * l.Conns,
+		MaxConns: 2 * l.Conns, MaxForwards: max(l.Conns, l.Flows), MaxHalfOpen: 2 * l.Conns, MaxTimeWait: 2 * l.Conns,
 	})
 	t.mu.Lock()
 	again := t.st != nil
