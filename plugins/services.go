@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	reflection "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
+	reflection "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 )
 
@@ -28,20 +30,31 @@ func (p *Plugin) Services(ctx context.Context) ([]string, error) {
 	if !ok {
 		return nil, ErrNoReflection
 	}
+	for _, service := range []string{"grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"} {
+		names, err := services(ctx, c.Conn, service)
+		if status.Code(err) != codes.Unimplemented {
+			return names, err
+		}
+	}
+	return nil, ErrNoReflection
+}
+
+// services asks for the list by one version of the protocol, whose messages are the same in both.
+func services(ctx context.Context, c *grpc.ClientConn, service string) ([]string, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // of the stream
-	s, err := reflection.NewServerReflectionClient(c.Conn).ServerReflectionInfo(ctx)
-	if err == nil {
-		err = s.Send(&reflection.ServerReflectionRequest{
-			MessageRequest: &reflection.ServerReflectionRequest_ListServices{},
-		})
-	}
+	stream := &reflection.ServerReflection_ServiceDesc.Streams[0]
+	s, err := c.NewStream(ctx, stream, "/"+service+"/"+stream.StreamName)
 	if err != nil {
-		return nil, reflectionError(err)
+		return nil, err
 	}
-	answer, err := s.Recv()
-	if err != nil {
-		return nil, reflectionError(err)
+	ask := &reflection.ServerReflectionRequest{MessageRequest: &reflection.ServerReflectionRequest_ListServices{}}
+	if err := s.SendMsg(ask); err != nil && !errors.Is(err, io.EOF) { // whose reason RecvMsg has
+		return nil, err
+	}
+	var answer reflection.ServerReflectionResponse
+	if err := s.RecvMsg(&answer); err != nil {
+		return nil, err
 	}
 	var names []string
 	for _, s := range answer.GetListServicesResponse().GetService() {
@@ -49,11 +62,4 @@ func (p *Plugin) Services(ctx context.Context) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
-}
-
-func reflectionError(err error) error {
-	if status.Code(err) == codes.Unimplemented {
-		return ErrNoReflection
-	}
-	return fmt.Errorf("ask for services: %w", err)
 }
