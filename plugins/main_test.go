@@ -56,6 +56,17 @@ func webService(ctx context.Context, n netapi.Network) error {
 	if err != nil {
 		return err
 	}
+	srv := &http.Server{Handler: webHandler()}
+	defer context.AfterFunc(ctx, func() { srv.Shutdown(context.Background()) })()
+	slog.Info("serving", "address", ln.Addr().String())
+	fmt.Println("a line on standard output")
+	if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func webHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "pid %d, you are %s", os.Getpid(), r.RemoteAddr)
@@ -74,14 +85,7 @@ func webService(ctx context.Context, n netapi.Network) error {
 		c.Close()
 		fmt.Fprint(w, "connected")
 	})
-	srv := &http.Server{Handler: mux}
-	defer context.AfterFunc(ctx, func() { srv.Shutdown(context.Background()) })()
-	slog.Info("serving", "address", ln.Addr().String())
-	fmt.Println("a line on standard output")
-	if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	return mux
 }
 
 type zeros struct{}

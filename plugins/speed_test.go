@@ -1,0 +1,123 @@
+package plugins
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gotcp/gotcp/dialer/netspec"
+	"github.com/gotcp/gotcp/plugins/guard"
+	"github.com/gotcp/gotcp/stack/link/netns"
+)
+
+// BenchmarkHTTP compares an HTTP server that is a plugin with the same server in the host's process, both on networks of
+// one fabric, as the kernel's TCP sees them through a TUN device: throughput of downloads (times that of the server in
+// process), and round trip (times as long). Both alternate, so that whatever else the machine does hits both.
+func BenchmarkHTTP(b *testing.B) {
+	netns.Require(b)
+	spec, err := netspec.Parse("private")
+	if err != nil {
+		b.Fatal(err)
+	}
+	dev, err := netspec.OpenDevice(spec)
+	if err != nil {
+		b.Fatal(err)
+	}
+	f, err := NewFabric(dev.Addr, dev.Device, dev.Peer)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	all := anything(b)
+	inside, err := f.Net(NetConfig{Guard: guard.Config{Name: "inside", Rules: all}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	outside, err := f.Net(NetConfig{Guard: guard.Config{Name: "plugin", Rules: all}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ln, err := inside.Listen(ctx, "tcp", ":80")
+	if err != nil {
+		b.Fatal(err)
+	}
+	srv := &http.Server{Handler: webHandler()}
+	go srv.Serve(ln)
+	defer srv.Close()
+
+	h := NewHost(HostConfig{Logger: slog.New(slog.DiscardHandler), Dir: b.TempDir()})
+	defer h.Close(ctx)
+	exe, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := h.Start(ctx, Spec{
+		Name: "web", Command: []string{exe}, Env: []string{envTestPlugin + "=web"}, Net: outside,
+	}); err != nil {
+		b.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	for fetch(client, outside.Address, "/") != nil { // until it listens
+	}
+	b.ResetTimer()
+	var rates, trips []float64
+	for b.Loop() {
+		for range 7 {
+			a, p := download(b, client, inside.Address), download(b, client, outside.Address)
+			rates = append(rates, float64(a)/float64(p))
+			a, p = roundTrips(b, client, inside.Address), roundTrips(b, client, outside.Address)
+			trips = append(trips, float64(p)/float64(a))
+		}
+	}
+	b.ReportMetric(median(rates), "x-throughput")
+	b.ReportMetric(median(trips), "x-round-trip")
+	b.ReportMetric(0, "ns/op")
+}
+
+// download is the time that so many octets take.
+func download(b *testing.B, c *http.Client, server netip.Addr) time.Duration {
+	began := time.Now()
+	if err := fetch(c, server, fmt.Sprintf("/octets?n=%d", 256<<20)); err != nil {
+		b.Fatal(err)
+	}
+	return time.Since(began)
+}
+
+// roundTrips is the median time of a small request.
+func roundTrips(b *testing.B, c *http.Client, server netip.Addr) time.Duration {
+	times := make([]time.Duration, 500)
+	for i := range times {
+		began := time.Now()
+		if err := fetch(c, server, "/"); err != nil {
+			b.Fatal(err)
+		}
+		times[i] = time.Since(began)
+	}
+	return median(times)
+}
+
+func fetch(c *http.Client, server netip.Addr, path string) error {
+	resp, err := c.Get("http://" + server.String() + path)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return err
+}
+
+func median[T cmp.Ordered](v []T) T {
+	slices.Sort(v)
+	return v[len(v)/2]
+}
