@@ -103,14 +103,14 @@ func TestNames(t *testing.T) {
 			if got := hear(t, one, "WEB.example:80"); got != "one" {
 				t.Errorf("the network with a hosts table: %s", got)
 			}
-			if got := hear(t, two, "web.example:81"); got != "two" {
+			if got := hear(t, two, "web.example.:81"); got != "two" {
 				t.Errorf("the network with a name server: %s", got)
 			}
 			for _, n := range []*Stack{one, two} {
-				if got, err := n.Resolver().LookupHost(t.Context(), "web.example"); fmt.Sprint(got, err) != "[10.0.0.2] <nil>" {
+				if got, err := n.Resolver().LookupHost(t.Context(), "web.example."); fmt.Sprint(got, err) != "[10.0.0.2] <nil>" {
 					t.Errorf("Resolver: %v, %v", got, err)
 				}
-				if got, err := Resolve(t.Context(), n, "tcp", "web.example:http"); fmt.Sprint(got, err) != "[10.0.0.2:80] <nil>" {
+				if got, err := Resolve(t.Context(), n, "tcp", "web.example.:http"); fmt.Sprint(got, err) != "[10.0.0.2:80] <nil>" {
 					t.Errorf("Resolve: %v, %v", got, err)
 				}
 			}
@@ -130,11 +130,11 @@ func TestSetNames(t *testing.T) {
 		own := hosts("10.0.0.3")
 		n.SetNames(own)
 		own.Hosts["web.example"][0] = netip.MustParseAddr("10.0.0.4") // the caller's map is the caller's
-		if got, err := r.LookupHost(t.Context(), "web.example"); fmt.Sprint(got, err) != "[10.0.0.3] <nil>" {
+		if got, err := r.LookupHost(t.Context(), "web.example."); fmt.Sprint(got, err) != "[10.0.0.3] <nil>" {
 			t.Errorf("%v, %v", got, err)
 		}
 		n.SetNames(hosts("10.0.0.2"))
-		if got := hear(t, n, "web.example:80"); got != "here" {
+		if got := hear(t, n, "web.example.:80"); got != "here" {
 			t.Errorf("after a change: %s", got)
 		}
 		ln, err := n.Listen(t.Context(), "tcp", "web.example:0")
@@ -143,7 +143,7 @@ func TestSetNames(t *testing.T) {
 		}
 		n.SetNames(Names{})
 		r.Dial = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("the system's server") }
-		if got := hear(t, n, "web.example:80"); !strings.HasSuffix(got, "the system's server") {
+		if got := hear(t, n, "web.example.:80"); !strings.HasSuffix(got, "the system's server") {
 			t.Errorf("without names: %s", got)
 		}
 	})

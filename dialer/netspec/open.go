@@ -44,19 +44,24 @@ func Start(ctx context.Context, text string) (*Net, error) {
 	return Open(ctx, s)
 }
 
-// Open opens a network. A private one can be opened in a namespace of the program's own only: see [Enter]. The network
-// stays open until Close, not only as long as ctx.
+// Open opens a network, and reads the hosts file where it has one. A private one can be opened in a namespace of the
+// program's own only: see [Enter]. The network stays open until Close, not only as long as ctx.
 func Open(ctx context.Context, s Spec) (*Net, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	switch s.Kind {
-	case Kernel:
+	if s.Kind == Kernel {
 		return &Net{Tuned: netapi.Kernel{}, Spec: s, Addr: loopback, about: "the kernel's own network"}, nil
+	}
+	own, err := s.Names()
+	if err != nil {
+		return nil, err
+	}
+	switch s.Kind {
 	case Loopback:
-		return openLoopback(s)
+		return openLoopback(s, own)
 	case Private, TUN:
-		return openTUN(s)
+		return openTUN(s, own)
 	}
 	return nil, fmt.Errorf("netspec: no kind is called %q", s.Kind)
 }
@@ -97,7 +102,14 @@ func (s *Spec) Dress(d link.Device) (link.Device, error) {
 	return tap, nil
 }
 
-func openLoopback(s Spec) (*Net, error) {
+// facade is the network of a stack with names of its own.
+func facade(st *stack.Stack, own netapi.Names) *netapi.Stack {
+	n := netapi.NewStack(st)
+	n.SetNames(own)
+	return n
+}
+
+func openLoopback(s Spec, own netapi.Names) (*Net, error) {
 	var cfg stack.Config
 	if s.MTU != 0 || s.PCAP != "" || !s.Impair.IsZero() {
 		d, err := s.Dress(link.NewLoopback(s.MTU))
@@ -107,7 +119,7 @@ func openLoopback(s Spec) (*Net, error) {
 		cfg.Loopback = d
 	}
 	st := stack.New(cfg)
-	return &Net{Tuned: netapi.NewStack(st), Spec: s, Stack: st, Addr: loopback,
+	return &Net{Tuned: facade(st, own), Spec: s, Stack: st, Addr: loopback,
 		about: "gotcp " + loopback.String() + ", a stack in memory"}, nil
 }
 
@@ -153,7 +165,7 @@ func OpenDevice(s Spec) (*Device, error) {
 func (d *Device) Describe() string { return d.about }
 
 // openTUN attaches a stack to the device.
-func openTUN(s Spec) (*Net, error) {
+func openTUN(s Spec, own netapi.Names) (*Net, error) {
 	d, err := OpenDevice(s)
 	if err != nil {
 		return nil, err
@@ -166,7 +178,7 @@ func openTUN(s Spec) (*Net, error) {
 	if err != nil {
 		return nil, errors.Join(err, st.Close(), d.Close())
 	}
-	return &Net{Tuned: netapi.NewStack(st), Spec: s, Stack: st, Addr: d.Addr.Addr(), Peer: d.Peer,
+	return &Net{Tuned: facade(st, own), Spec: s, Stack: st, Addr: d.Addr.Addr(), Peer: d.Peer,
 		about: fmt.Sprintf("gotcp %v, %s", d.Addr.Addr(), d.about)}, nil
 }
 

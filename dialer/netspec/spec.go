@@ -24,6 +24,8 @@
 // Settings of all kinds with a stack: the impairments that package link has, each applied to both directions, and
 //
 //	pcap=FILE           write all packets to a file that Wireshark reads
+//	dns=10.77.0.53      the name servers, instead of the system's: addresses with or without a port, several as A+B
+//	hosts=FILE          a hosts file whose names come before all others
 //
 // For example:
 //
@@ -70,11 +72,13 @@ type Spec struct {
 	Path   Path
 	Impair link.Impairment
 	PCAP   string // a file's name
+	DNS    []netip.AddrPort
+	Hosts  string // a file's name
 }
 
 // Usage is one line about the grammar for a flag's help text.
 const Usage = "private, tun:dev=NAME,addr=A/LEN,peer=B,mtu=N, loopback or kernel; " +
-	"with a stack also loss=1%,delay=20ms,rate=100mbit,seed=7,pcap=FILE"
+	"with a stack also loss=1%,delay=20ms,rate=100mbit,seed=7,pcap=FILE,dns=A+B,hosts=FILE"
 
 // Parse reads a description. The error names the piece that is wrong and what would be right.
 func Parse(text string) (Spec, error) {
@@ -163,9 +167,13 @@ func (s *Spec) setOwn(key, value string) error {
 		}
 	case "pcap":
 		s.PCAP = value
+	case "dns":
+		return s.setDNS(value)
+	case "hosts":
+		s.Hosts = value
 	default:
-		return fmt.Errorf("no setting is called %q: there are addr, peer, dev, mtu, path, pcap, and of impairments %s",
-			key, impairmentKeys())
+		return fmt.Errorf("no setting is called %q: there are addr, peer, dev, mtu, path, pcap, dns, hosts, "+
+			"and of impairments %s", key, impairmentKeys())
 	}
 	return nil
 }
@@ -184,6 +192,10 @@ func (s *Spec) suits(key string) error {
 			return nil
 		}
 		return fmt.Errorf("a %s network has no %s: leave it out, or use private or tun", s.Kind, key)
+	case "dns", "hosts":
+		if s.Kind == Kernel {
+			return fmt.Errorf("the kernel network goes by the system's names: leave it out, or use another network")
+		}
 	}
 	if s.Kind == Kernel {
 		return fmt.Errorf("packets of the kernel network don't pass here: leave it out, or use another network")
@@ -283,6 +295,12 @@ func (s Spec) String() string {
 	}
 	if s.PCAP != "" {
 		add("pcap", s.PCAP)
+	}
+	if len(s.DNS) > 0 {
+		add("dns", s.dnsText())
+	}
+	if s.Hosts != "" {
+		add("hosts", s.Hosts)
 	}
 	if len(settings) == 0 {
 		return string(s.Kind)

@@ -37,20 +37,20 @@ func TestResolver(t *testing.T) {
 		}
 		s.Servers = []netip.AddrPort{nameServer(t, servers, "10.0.0.2:53", h)}
 		r := s.Resolver()
-		if got, err := r.LookupHost(t.Context(), "db.example"); fmt.Sprint(got, err) != "[10.1.2.3 10.1.2.4] <nil>" {
+		if got, err := r.LookupHost(t.Context(), "db.example."); fmt.Sprint(got, err) != "[10.1.2.3 10.1.2.4] <nil>" {
 			t.Errorf("an own name is %v, %v", got, err)
 		}
-		if got, err := r.LookupHost(t.Context(), "www.example"); fmt.Sprint(got, err) != "[192.0.2.80] <nil>" {
+		if got, err := r.LookupHost(t.Context(), "www.example."); fmt.Sprint(got, err) != "[192.0.2.80] <nil>" {
 			t.Errorf("a server's name is %v, %v", got, err)
 		}
 		if got, err := r.LookupAddr(t.Context(), "10.1.2.3"); fmt.Sprint(got, err) != "[alias. db.example.] <nil>" {
 			t.Errorf("an own address is %v, %v", got, err)
 		}
-		if got, err := r.LookupCNAME(t.Context(), "www.example"); got != "end.example." || err != nil {
+		if got, err := r.LookupCNAME(t.Context(), "www.example."); got != "end.example." || err != nil {
 			t.Errorf("a canonical name is %v, %v", got, err)
 		}
 		// 3000 octets: more than net.Resolver takes by UDP, so it comes again by TCP.
-		if got, err := r.LookupTXT(t.Context(), "long.example"); err != nil || len(got) != 1 || len(got[0]) != 60*49 {
+		if got, err := r.LookupTXT(t.Context(), "long.example."); err != nil || len(got) != 1 || len(got[0]) != 60*49 {
 			t.Errorf("a long answer: %d, %v", len(got), err)
 		}
 		_, err := r.LookupHost(t.Context(), "no.example.")
