@@ -63,7 +63,8 @@ type Net struct {
 	Address netip.Addr   // where its servers are reached; 127.0.0.1 on the kernel's network
 	Stack   *stack.Stack // nil on the kernel's network
 
-	fabric *Fabric
+	fabric   *Fabric
+	impaired *link.Impaired // nil on the kernel's network
 }
 
 // Net makes a network. It lasts until [Net.Close].
@@ -135,10 +136,8 @@ func (n *Net) overSwitch(cfg NetConfig) error {
 	if err != nil {
 		return err
 	}
-	var dev link.Device = port
-	if !cfg.Impair.IsZero() {
-		dev = link.Impair(dev, cfg.Impair, nil)
-	}
+	n.impaired = link.Impair(port, cfg.Impair, nil)
+	var dev link.Device = n.impaired
 	if cfg.PCAP != "" {
 		tap, err := pcap.Create(dev, cfg.PCAP, pcap.Config{})
 		if err != nil {
@@ -156,6 +155,23 @@ func (n *Net) overSwitch(cfg NetConfig) error {
 	}
 	n.Network = guard.New(netapi.NewStack(n.Stack), cfg.Guard)
 	return nil
+}
+
+// Impair changes how bad the way to the network is, from now on. The error says that the impairment makes no sense, or
+// that it is the kernel's network.
+func (n *Net) Impair(i link.Impairment) error {
+	if n.impaired == nil {
+		return fmt.Errorf("plugin %s: the kernel's network cannot be impaired: use one with a stack", n.Name)
+	}
+	return n.impaired.Change(i)
+}
+
+// Impairment says how bad the way to the network is.
+func (n *Net) Impairment() link.Impairment {
+	if n.impaired == nil {
+		return link.Impairment{}
+	}
+	return n.impaired.Impairment()
 }
 
 // Close ends the network: its connections are reset, and its address is free.

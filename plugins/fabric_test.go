@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gotcp/gotcp/plugins/guard"
 	"github.com/gotcp/gotcp/stack/link"
@@ -133,4 +135,39 @@ func TestKernelFabric(t *testing.T) {
 		t.Fatal(err)
 	}
 	ln.Close()
+}
+
+// TestImpair: a network can be made a bad one while it is in use, and a good one again.
+func TestImpair(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFabric(t)
+		server := newNet(t, f, "server", anything(t))
+		client := newNet(t, f, "client", anything(t))
+		ln, err := server.Listen(t.Context(), "tcp", ":80")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ln.Close()
+		dial := func() time.Duration {
+			began := time.Now()
+			c, err := client.DialContext(t.Context(), "tcp", server.Address.String()+":80")
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
+			return time.Since(began)
+		}
+		for _, delay := range []time.Duration{0, 50 * time.Millisecond, 0} {
+			if err := client.Impair(link.Impairment{Delay: delay}); err != nil {
+				t.Fatal(err)
+			}
+			if got := dial(); got != 2*delay {
+				t.Errorf("with a delay of %v a dial takes %v; want one round trip", delay, got)
+			}
+			time.Sleep(time.Second)
+		}
+		if err := client.Impair(link.Impairment{Loss: 2}); err == nil {
+			t.Error("nonsense was taken")
+		}
+	})
 }

@@ -48,7 +48,10 @@ func (i *Impaired) Offload() Offload { return i.inner.Offload() }
 
 // Attach attaches the inner device.
 func (i *Impaired) Attach(recv func(*Frame)) error {
-	if err := i.cfg.Validate(); err != nil {
+	i.mu.Lock()
+	err := i.cfg.Validate()
+	i.mu.Unlock()
+	if err != nil {
 		return err
 	}
 	if i.recv != nil {
@@ -64,7 +67,7 @@ func (i *Impaired) Write(f *Frame) error {
 	if i.drains.IsShut() {
 		return ErrClosed
 	}
-	if !i.out.active {
+	if !i.out.active.Load() {
 		return i.inner.Write(f)
 	}
 	if err := i.inner.Offload().Admit(f, i.inner.MTU()); err != nil {
@@ -75,7 +78,7 @@ func (i *Impaired) Write(f *Frame) error {
 
 // receive takes a frame from the inner device.
 func (i *Impaired) receive(f *Frame) {
-	if !i.in.active {
+	if !i.in.active.Load() {
 		i.recv(f)
 		return
 	}
@@ -92,6 +95,32 @@ func (i *Impaired) Close() error {
 	err := i.inner.Close()
 	i.drains.Wait()
 	return err
+}
+
+// Change has packets that come from now on meet another impairment. Those under way arrive as they were to, and are not
+// overtaken by later ones because of the change. One that makes no sense changes nothing.
+func (i *Impaired) Change(cfg Impairment) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	seed := i.cfg.Seed
+	i.cfg = cfg.filled()
+	for _, s := range []*shaper{i.out, i.in} {
+		s.configure()
+		if cfg.Seed != seed {
+			s.seed()
+		}
+	}
+	return nil
+}
+
+// Impairment is the present one, what was left out filled in.
+func (i *Impaired) Impairment() Impairment {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.cfg
 }
 
 // Unwrap returns the inner device.

@@ -2,6 +2,7 @@ package link_test
 
 import (
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -133,4 +134,45 @@ func BenchmarkImpair(b *testing.B) {
 			}
 		})
 	}
+}
+
+// TestImpairChange: what comes after a change meets the new impairment, what is under way arrives as it was to, and the
+// order stays.
+func TestImpairChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, link.Impairment{})
+		b.sendNumbered(1, 100) // 0: at once
+		if err := b.dev.Change(link.Impairment{Delay: time.Second}); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.numbers(); len(got) != 1 {
+			t.Errorf("without an impairment %v have come; want the first", got)
+		}
+		write(t, b.dev, numbered(1, 100))
+		time.Sleep(500 * time.Millisecond)
+		if err := b.dev.Change(link.Impairment{}); err != nil {
+			t.Fatal(err)
+		}
+		write(t, b.dev, numbered(2, 100))
+		if got := b.numbers(); len(got) != 1 {
+			t.Errorf("%v have come; want the second to come first of the rest, when its second is over", got)
+		}
+		time.Sleep(500 * time.Millisecond)
+		synctest.Wait()
+		write(t, b.dev, numbered(3, 100))
+		if got := fmt.Sprint(b.numbers()); got != "[0 1 2 3]" {
+			t.Errorf("%v have come; want all, in order", got)
+		}
+		if err := b.dev.Change(link.Impairment{Loss: 2}); err == nil {
+			t.Error("nonsense was taken")
+		}
+		if b.dev.Change(link.Impairment{Loss: 1}); b.dev.Impairment().Loss != 1 {
+			t.Errorf("the impairment is %v", b.dev.Impairment())
+		}
+		write(t, b.dev, numbered(4, 100))
+		time.Sleep(time.Hour)
+		if got := len(b.numbers()); got != 4 {
+			t.Errorf("%d packets have come; want the last one lost", got)
+		}
+	})
 }

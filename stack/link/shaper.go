@@ -2,6 +2,7 @@ package link
 
 import (
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/gotcp/gotcp/stack/wire"
@@ -11,8 +12,9 @@ import (
 type shaper struct {
 	dev     *Impaired
 	dir     Direction
-	active  bool // it does anything at all
-	cut     bool // super-segments have to be cut
+	cfg     Impairment  // the device's, where that is about this direction
+	active  atomic.Bool // it does anything at all, or has packets on their way: written with the lock held
+	cut     bool        // super-segments have to be cut
 	deliver func(*Frame) error
 
 	rng   *rand.Rand
@@ -29,13 +31,25 @@ type shaper struct {
 }
 
 func newShaper(i *Impaired, dir Direction, deliver func(*Frame) error) *shaper {
-	c := &i.cfg
-	on := c.Direction == Both || c.Direction == dir
-	return &shaper{
-		dev: i, dir: dir, active: on && !c.IsZero(), cut: c.perPacket(), deliver: deliver,
-		rng:  rand.New(rand.NewPCG(c.Seed, uint64(dir))),
-		line: line{rate: c.Rate, limit: c.Queue, limitBytes: c.QueueBytes},
+	s := &shaper{dev: i, dir: dir, deliver: deliver}
+	s.seed()
+	s.configure()
+	return s
+}
+
+// seed begins the sequence of random numbers.
+func (s *shaper) seed() { s.rng = rand.New(rand.NewPCG(s.dev.cfg.Seed, uint64(s.dir))) }
+
+// configure takes over the device's impairment. What is on its way stays so.
+func (s *shaper) configure() {
+	s.cfg = s.dev.cfg
+	if s.cfg.Direction != Both && s.cfg.Direction != s.dir {
+		s.cfg = Impairment{}
 	}
+	c := &s.cfg
+	s.cut = c.perPacket()
+	s.line.rate, s.line.limit, s.line.limitBytes = c.Rate, c.Queue, c.QueueBytes
+	s.active.Store(!c.IsZero() || s.held.Len() > 0)
 }
 
 // push takes a frame in and delivers what is due. It says ErrDropped where the queue had no place for any of it.
@@ -77,7 +91,7 @@ func (s *shaper) take(f *Frame) {
 
 // decide does to a packet what the impairment says, and puts it among the held ones where it survives.
 func (s *shaper) decide(now time.Duration, p *packet) {
-	c := &s.dev.cfg
+	c := &s.cfg
 	s.stats.Packets++
 	var act Action
 	if c.Hook != nil {
@@ -104,7 +118,7 @@ func (s *shaper) decide(now time.Duration, p *packet) {
 
 // send puts a packet on the line, or drops it where too many wait. extra is a delay in which others overtake it.
 func (s *shaper) send(now time.Duration, p *packet, extra time.Duration) {
-	c := &s.dev.cfg
+	c := &s.cfg
 	if s.chance(c.Corrupt) {
 		s.corrupt(p)
 	}
@@ -133,7 +147,7 @@ func (s *shaper) chance(p float64) bool { return p > 0 && s.rng.Float64() < p }
 
 // loses decides whether a packet is lost at random, and moves the burst model on by one packet.
 func (s *shaper) loses() bool {
-	c := &s.dev.cfg
+	c := &s.cfg
 	lost := false
 	if b := &c.Burst; b.P > 0 || b.LossGood > 0 {
 		turn, loss := b.P, b.LossGood
@@ -150,8 +164,8 @@ func (s *shaper) loses() bool {
 
 // delay draws how long a packet is under way.
 func (s *shaper) delay() time.Duration {
-	d := s.dev.cfg.Delay
-	if j := s.dev.cfg.Jitter; j > 0 {
+	d := s.cfg.Delay
+	if j := s.cfg.Jitter; j > 0 {
 		d += time.Duration((2*s.rng.Float64() - 1) * float64(j))
 	}
 	return max(d, 0)
