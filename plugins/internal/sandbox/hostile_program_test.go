@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"strconv"
 	"syscall"
 
@@ -14,7 +15,9 @@ import (
 // roleEscape tries the ways out, and says what the kernel says of each.
 func roleEscape([]string) error {
 	ask := func(what string, err error) { fmt.Println(what, name(err)) }
-	for family, what := range map[int]string{unix.AF_VSOCK: "vsock", unix.AF_BLUETOOTH: "bluetooth", unix.AF_ALG: "alg"} {
+	for family, what := range map[int]string{
+		unix.AF_VSOCK: "vsock", unix.AF_BLUETOOTH: "bluetooth", unix.AF_ALG: "alg",
+	} {
 		_, err := unix.Socket(family, unix.SOCK_STREAM, 0)
 		ask(what, err)
 	}
@@ -32,22 +35,60 @@ func roleEscape([]string) error {
 	ask("fds of 1", err)
 	_, err = os.OpenFile("/proc/1/mem", os.O_RDWR, 0)
 	ask("memory of 1", err)
-	ask("sysctl", os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0))
-	ask("core_pattern", os.WriteFile("/proc/sys/kernel/core_pattern", []byte("|/bin/true"), 0))
+	ask("core_pattern", rewrite("/proc/sys/kernel/core_pattern"))
 	ask("setuid", syscall.Setuid(12345))
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
-	if err != nil {
-		return err
-	}
-	ifr, _ := unix.NewIfreq("gotcp0")
-	ask("link down", unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, ifr))
+	ask("link down", linkDown())
 	tun, err := unix.Open("/dev/net/tun", unix.O_RDWR, 0)
 	if err == nil {
+		ifr, _ := unix.NewIfreq("other0")
 		ifr.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
 		err = unix.IoctlIfreq(tun, unix.TUNSETIFF, ifr)
 	}
 	ask("tun", err)
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), role+"=nested")
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	id := []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID, UidMappings: id, GidMappings: id,
+	}
+	if err := cmd.Run(); err != nil {
+		fmt.Println("nested:", name(err))
+	}
 	return nil
+}
+
+// roleNested has all capabilities in namespaces within those of the sandbox, and tries to undo what that has done.
+func roleNested([]string) error {
+	ask := func(what string, err error) { fmt.Println("nested:", what, name(err)) }
+	ask("resolv.conf", unix.Unmount("/etc/resolv.conf", unix.MNT_DETACH))
+	unix.Mount("proc", "/proc", "proc", 0, "") // which may be had where that is of no use
+	ask("core_pattern", rewrite("/proc/sys/kernel/core_pattern"))
+	ask("link down", linkDown())
+	return nil
+}
+
+// linkDown sets the program's interface down.
+func linkDown() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	ifr, err := unix.NewIfreq("gotcp0")
+	if err != nil {
+		return err
+	}
+	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, ifr)
+}
+
+// rewrite writes to a file what is in it, which does no harm where that succeeds.
+func rewrite(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, text, 0)
 }
 
 // rolePing sends an echo request by a socket that takes no privilege, and says whether the answer is one.
@@ -76,8 +117,8 @@ func rolePing(args []string) error {
 	return nil
 }
 
-// roleFlood begins as many connections and flows as it is told without ending any, and sends fragments without end; then
-// it waits.
+// roleFlood begins as many connections and flows as it is told, some of them in fragments, without ending any; then it
+// waits.
 func roleFlood(args []string) error {
 	n, err := strconv.Atoi(args[0])
 	if err != nil {

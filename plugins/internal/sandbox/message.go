@@ -103,7 +103,7 @@ func (f *failure) error() error {
 // is 212992).
 const maxMessage = 128 << 10
 
-var errTooLong = fmt.Errorf("the settings of a sandbox are limited to %d octets: make the hosts file shorter", maxMessage)
+var errTooLong = fmt.Errorf("a sandbox's settings are limited to %d octets: make the hosts file shorter", maxMessage)
 
 // newControl makes the socket between a sandbox and PID 1: our end, and the one that is inherited.
 func newControl() (ours *net.UnixConn, theirs *os.File, err error) {

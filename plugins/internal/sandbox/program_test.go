@@ -31,8 +31,9 @@ func program(as string, args []string) int {
 
 var roles = map[string]func(args []string) error{
 	"status": roleStatus, "about": roleAbout, "wait": roleWait, "signal": roleSignal, "fork": roleFork,
-	"exit": roleExit, "escape": roleEscape, "busy": roleBusy, "goplugin": roleGoPlugin, "ping": rolePing, "host": roleHost,
-	"dial": roleDial, "talk": roleTalk, "abort": roleAbort, "lookup": roleLookup, "udp": roleUDP, "udpslowly": roleUDPSlowly,
+	"exit": roleExit, "escape": roleEscape, "nested": roleNested, "busy": roleBusy, "goplugin": roleGoPlugin,
+	"ping": rolePing, "host": roleHost, "dial": roleDial, "talk": roleTalk, "abort": roleAbort, "lookup": roleLookup,
+	"udp": roleUDP, "udpslowly": roleUDPSlowly,
 	"dialmany": roleDialMany, "hoard": roleHoard, "listenonce": roleListenOnce, "off": roleOff,
 	"listen": roleListen, "listenudp": roleListenUDP, "flood": roleFlood, "pour": rolePour,
 }
@@ -224,8 +225,7 @@ func roleLookup(args []string) error {
 	return nil
 }
 
-// roleUDP sends a datagram of each size to an address, and prints how long the answer is; twice, as an error of the first
-// may be seen by the second only.
+// roleUDP sends a datagram of each size to an address, and prints how long the answer is.
 func roleUDP(args []string) error {
 	c, err := net.Dial("udp", args[0])
 	if err != nil {

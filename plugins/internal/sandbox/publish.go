@@ -128,8 +128,8 @@ func addrPort(a net.Addr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// udpPort is a published UDP port: a socket on the network, and for each peer there a socket that stands for it in front
-// of the program.
+// udpPort is a published UDP port: a socket on the network, and for each peer there a socket that stands for it before
+// the program.
 type udpPort struct {
 	net.PacketConn
 	port uint16

@@ -43,8 +43,8 @@ func New(cfg Config) (*Sandbox, error) {
 // arguments given, in the sandbox. Whoever starts it may set its standard files, Env, Dir and WaitDelay, and must close
 // its ExtraFiles after Start, whether that has succeeded or not: by their end the sandbox knows of its program's. Its
 // process is PID 1 of the sandbox, so to kill that kills all of it; its status is the program's, 128 and the number of
-// the signal where one has ended it. (Its Path is this executable: what go-plugin's SecureConfig would look at is not the
-// program.)
+// the signal where one has ended it. (Its Path is this executable: go-plugin's SecureConfig
+// would not look at the program.)
 //
 // A sandbox has one command. Published ports are announced from here on; the error of that is the network's.
 func (s *Sandbox) Command(path string, args ...string) (*exec.Cmd, error) {
