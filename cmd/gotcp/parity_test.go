@@ -32,9 +32,9 @@ func TestParityOnly(t *testing.T) {
 		t.Fatalf("%v in %s", err, out)
 	}
 	want(t, gotcp(t, "parity", "--only", "dial.refused", "--answers"), 0, "ECONNREFUSED", "dial tcp PEER:P: connect: ")
-	if r.Questions != 3 || len(r.Areas) != 1 || r.Areas[0].Name != "dial" || r.Areas[0].Answers != r.Answers ||
+	if r.Questions != 4 || len(r.Areas) != 1 || r.Areas[0].Name != "dial" || r.Areas[0].Answers != r.Answers ||
 		r.Answers < r.Questions || len(r.Differences) != 0 {
-		t.Errorf("%+v; want dial.refused on three ways", r)
+		t.Errorf("%+v; want dial.refused on four ways", r)
 	}
 }
 

@@ -10,10 +10,11 @@ import (
 	"github.com/gotcp/gotcp/cmd/gotcp/internal/parity"
 	"github.com/gotcp/gotcp/dialer/netspec"
 	"github.com/gotcp/gotcp/netapi"
+	"github.com/gotcp/gotcp/plugins"
 )
 
 // parityWays open the ways for packets on which the stack and the kernel are asked.
-var parityWays = []func(ctx context.Context) (parity.Pair, io.Closer, error){loopbackPair, tunPair, linkPair}
+var parityWays = []func(ctx context.Context) (parity.Pair, io.Closer, error){loopbackPair, tunPair, linkPair, pluginPair}
 
 // withPairs opens all ways, in a namespace of the program's own, and does something with them.
 func withPairs(ctx context.Context, do func(pairs []parity.Pair) error) (err error) {
@@ -62,6 +63,32 @@ func tunPair(ctx context.Context) (p parity.Pair, c io.Closer, err error) {
 	kernel := stack
 	kernel.Net, kernel.Peer, kernel.Addr, kernel.To = stack.Peer, stack.Net, stack.To, stack.Addr
 	return parity.Pair{Name: "tun", Stack: stack, Kernel: kernel}, n, nil
+}
+
+// pluginPair is loopbackPair as a plugin has it, whose connections come across the border of a process.
+func pluginPair(ctx context.Context) (p parity.Pair, c io.Closer, err error) {
+	p, c, err = loopbackPair(ctx)
+	if err != nil {
+		return p, nil, err
+	}
+	across, end, err := plugins.Across(p.Stack.Net)
+	if err != nil {
+		return p, nil, errors.Join(err, c.Close())
+	}
+	p.Name = "plugin"
+	p.Stack.Net, p.Stack.Peer = across, across
+	return p, inTurn{end, c.Close}, nil
+}
+
+// inTurn are ended in their order.
+type inTurn []func() error
+
+func (l inTurn) Close() error {
+	var errs []error
+	for _, end := range l {
+		errs = append(errs, end())
+	}
+	return errors.Join(errs...)
 }
 
 // routeless is an address without a route: of TEST-NET-3, RFC 5737.

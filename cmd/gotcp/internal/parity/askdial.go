@@ -116,7 +116,7 @@ var dialQuestions = []question{
 
 // dialMoreQuestions are about how addresses and settings are understood.
 var dialMoreQuestions = []question{
-	{"dial.control", needNothing, func(q *asking) {
+	{"dial.control", needControl, func(q *asking) {
 		to := q.listen(q.h.Peer, q.h.To).Addr().String()
 		control := func(network, address string, _ syscall.RawConn) error {
 			q.value("Control got", "%s %s", network, address)
@@ -138,7 +138,7 @@ var dialMoreQuestions = []question{
 		q.dial("Control before binding", &net.Dialer{Control: control,
 			LocalAddr: &net.TCPAddr{IP: net.IPv4(198, 51, 100, 1)}}, "tcp", to)
 	}},
-	{"dial.control.fd", needNothing, func(q *asking) {
+	{"dial.control.fd", needControl, func(q *asking) {
 		to := q.listen(q.h.Peer, q.h.To).Addr().String()
 		q.dial("dial", &net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
 			q.value("has a file descriptor", "%t", c.Control(func(uintptr) {}) == nil)

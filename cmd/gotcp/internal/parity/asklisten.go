@@ -58,7 +58,7 @@ var listenQuestions = []question{
 		q.listenAt("multicast", "tcp4", "224.0.0.9:0")
 		q.listenAt("broadcast", "tcp4", "255.255.255.255:0")
 	}},
-	{"listen.control", needNothing, func(q *asking) {
+	{"listen.control", needControl, func(q *asking) {
 		var got string // the last time: the kernel has two tries, the first of which is for Multipath TCP
 		var fail error
 		lc := &net.ListenConfig{Control: func(network, address string, _ syscall.RawConn) error {

@@ -135,7 +135,7 @@ var optionQuestions = []question{
 			q.option("none", c, syscall.IPPROTO_TCP, tcpUserTimeout)
 		}
 	}},
-	{"options.control", needNothing, func(q *asking) {
+	{"options.control", needControl, func(q *asking) {
 		to := q.listen(q.h.Peer, q.h.To).Addr().String()
 		set := [][3]int{
 			{syscall.IPPROTO_TCP, syscall.TCP_SYNCNT, 3}, {syscall.IPPROTO_TCP, syscall.TCP_SYNCNT, 128},

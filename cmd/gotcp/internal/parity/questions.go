@@ -34,6 +34,7 @@ func List(match func(name, area string) bool) (list []Listed) {
 		needNone:    "where an address can be without a route",
 		needLink:    "over the filtered link",
 		needBacklog: "of a stack and the kernel",
+		needControl: "of a stack and the kernel",
 	}
 	for _, q := range questions() {
 		if match == nil || match(q.name, q.area()) {

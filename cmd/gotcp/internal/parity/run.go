@@ -30,6 +30,7 @@ const (
 	needNone         // an address without a route
 	needLink         // a link on which packets get lost as the question wants it
 	needBacklog      // a listener with a short queue, for which package net has no setting
+	needControl      // sockets of this process, for Control functions to see
 )
 
 // askTime bounds one try of a question.
@@ -205,7 +206,7 @@ func (h *Host) has(n need) bool {
 		return h.None.IsValid()
 	case needLink:
 		return h.Link != nil
-	case needBacklog:
+	case needBacklog, needControl:
 		switch h.Net.(type) {
 		case netapi.Kernel, *netapi.Stack:
 		default:
