@@ -14,15 +14,16 @@ import (
 
 const parityHelp = `Package net has two networks under it in turn, the kernel's and the stack's, and is asked the same of both: what
 each call returns, which errors and of which types, what is said after a reset, a close or a deadline, when a peer falls
-silent or a router says that it cannot be reached. There are three ways for the packets:
+silent or a router says that it cannot be reached. There are four ways for the packets:
 
    loopback  each talks to itself
    tun       each talks to the other, over a TUN device
    link      each talks to a stack at the far end of a link that loses packets, and answers them by ICMP, as the
              question wants it
+   plugin    each talks to itself, the stack's program being across the border of a plugin's process
 
 What is printed are sums for each area, and the answers that differ. A few do so on purpose: netapi/DEVIATIONS.md has
-the reasons, and the last column the number there. Where there is another one the exit status is 1. It takes about ten
+the reasons, and the last column the number there. Where there is another one the exit status is 1. It takes about fifteen
 seconds, and needs a TUN device, but nobody has to be root: it makes a network namespace of its own.
 
    gotcp parity                            all questions
