@@ -88,7 +88,8 @@ var optionQuestions = []question{
 		c, _ := q.accepted()
 		for _, o := range [][2]int{
 			{syscall.SOL_SOCKET, syscall.SO_TYPE}, {syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN},
-			{syscall.SOL_SOCKET, syscall.SO_ERROR}, {syscall.IPPROTO_TCP, syscall.TCP_CORK}, {syscall.IPPROTO_TCP, syscall.TCP_SYNCNT},
+			{syscall.SOL_SOCKET, syscall.SO_ERROR}, {syscall.SOL_SOCKET, syscall.SO_REUSEADDR},
+			{syscall.IPPROTO_TCP, syscall.TCP_CORK}, {syscall.IPPROTO_TCP, syscall.TCP_SYNCNT},
 			{syscall.IPPROTO_TCP, syscall.TCP_LINGER2}, {syscall.IPPROTO_TCP, tcpUserTimeout},
 			{syscall.IPPROTO_IP, syscall.IP_TTL}, {syscall.IPPROTO_IP, syscall.IP_TOS},
 		} {
