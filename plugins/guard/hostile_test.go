@@ -88,8 +88,11 @@ func TestQuotaTogether(t *testing.T) {
 	g := newGuard(t, n, Config{Rules: allow(t, "*"), Quota: Quota{BytesOut: limit}})
 	var wg sync.WaitGroup
 	var sent atomic.Int64
-	for i := range 8 {
-		c := dial(t, g, "tcp", addr)
+	var conns []net.Conn
+	for range 8 { // all before one writes: afterwards none is made
+		conns = append(conns, dial(t, g, "tcp", addr))
+	}
+	for i, c := range conns {
 		wg.Go(func() {
 			for {
 				n, err := c.Write(make([]byte, 1000+i))

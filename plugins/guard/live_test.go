@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/gotcp/gotcp/dialer"
 )
 
 // isReset fails a test unless c was reset by its peer.
@@ -200,6 +202,30 @@ func TestRulesDuringDial(t *testing.T) {
 		if n := g.Counters(); n.Conns != 0 || len(g.Conns()) != 0 {
 			t.Errorf("%+v", n)
 		}
+	})
+}
+
+// TestRulesBeforeAnswer: a dial that waits for its peer isn't judged before it is known where it leads.
+func TestRulesBeforeAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newPair(t)
+		serve(t, b, "10.0.0.2:80", nil)
+		g := newGuard(t, a, Config{
+			Rules: Rules{Allow: rules(t, "10.0.0.0/24")},
+			Hosts: map[string][]netip.Addr{"db": {netip.MustParseAddr("10.0.0.77"), netip.MustParseAddr("10.0.0.2")}},
+		})
+		var c net.Conn
+		var err error
+		go func() { c, err = (&dialer.Dialer{Network: g, Timeout: 10 * time.Second}).Dial("tcp", "db:80") }()
+		synctest.Wait() // at the first address, which nobody has
+		g.SetRules(Rules{Allow: rules(t, "10.0.0.0/24:80")})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if err != nil {
+			t.Fatal(err)
+		}
+		echoes(t, c)
+		c.Close()
 	})
 }
 

@@ -297,6 +297,7 @@ func TestLookUpRate(t *testing.T) {
 		_, at := newUpstream(t, b, map[string]string{"good.example": "10.0.0.2"})
 		g := newGuard(t, a, Config{
 			Rules: Rules{Allow: rules(t, "*")}, Quota: Quota{LookupsPerSecond: 5}, Servers: []netip.AddrPort{at},
+			Hosts: map[string][]netip.Addr{"own.example": {netip.MustParseAddr("10.0.0.2")}},
 		})
 		ok := 0
 		for range 100 {
@@ -311,6 +312,9 @@ func TestLookUpRate(t *testing.T) {
 		}
 		_, err := g.DialContext(t.Context(), "tcp", "good.example:80")
 		wantRefused(t, err, "dial", syscall.ENOBUFS, "LookupsPerSecond")
+		if _, err := g.DialContext(t.Context(), "tcp", "own.example:80"); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("a name that needs no look-up: %v", err)
+		}
 		time.Sleep(time.Second)
 		if _, err := g.DialContext(t.Context(), "tcp", "good.example:80"); !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("%v", err)

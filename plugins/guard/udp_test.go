@@ -177,6 +177,8 @@ func TestClientSocketRules(t *testing.T) {
 		a, b := newPair(t)
 		far := packet(t, b, "10.0.0.2:53")
 		g := newGuard(t, a, Config{Rules: Rules{Allow: rules(t, "udp *")}})
+		_, err := g.ListenPacket(t.Context(), "udp", ":53") // a port of one's choice is not a client's
+		wantRefused(t, err, "listen", syscall.EACCES, `"udp *:53"`)
 		u := packet(t, g, "")
 		u.WriteTo([]byte("x"), far.LocalAddr())
 		b1 := make([]byte, 1)
