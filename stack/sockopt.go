@@ -168,7 +168,7 @@ func (c *stream) socketOpt(name int) (int, error) {
 		}
 		return int(c.extra.linger), nil
 	case syscall.SO_REUSEADDR:
-		accepted := c.phase == connected && c.bind == nil // from a listener, which has it always
+		accepted := c.bind != nil && c.bind.kind == bindConn // from a listener, which has it always
 		return flag(accepted || c.extra != nil && c.extra.reuse), nil
 	case syscall.SO_RCVBUF:
 		_, rcv := c.buffers()
