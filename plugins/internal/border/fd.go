@@ -148,9 +148,9 @@ type fdPipe struct {
 	raw syscall.RawConn
 }
 
-// newFDPipe takes a descriptor over, which must be one that doesn't block.
+// newFDPipe takes a descriptor over, which must be one that doesn't block, for os.NewFile to leave the waiting to the
+// poller. The host makes them so, and that goes with them.
 func newFDPipe(fd int) *fdPipe {
-	unix.SetNonblock(fd, true) // for os.NewFile to leave the waiting to the poller
 	f := os.NewFile(uintptr(fd), "border")
 	raw, _ := f.SyscallConn() // which gives an error for no file only
 	return &fdPipe{f, raw}
@@ -168,7 +168,16 @@ func (p *fdPipe) Write(b []byte) (int, error) {
 
 func (p *fdPipe) next() (*pump.Buffer, int, error) {
 	b, n, err := pump.Next(p.raw)
-	return b, n, bare(err)
+	return b, n, bareRaw(err)
+}
+
+// bareRaw is bare for a file's syscall.RawConn, whose error after Close has a type that package os doesn't export.
+func bareRaw(err error) error {
+	err = bare(err)
+	if _, ok := err.(syscall.Errno); err == nil || ok || err == io.EOF || err == os.ErrDeadlineExceeded {
+		return err
+	}
+	return net.ErrClosed
 }
 
 func (p *fdPipe) tryRead(b []byte) (n int, err error) {
@@ -177,7 +186,7 @@ func (p *fdPipe) tryRead(b []byte) (n int, err error) {
 	})
 	switch {
 	case cerr != nil:
-		return 0, bare(cerr)
+		return 0, bareRaw(cerr)
 	case err != nil:
 		return 0, err
 	case n == 0:
@@ -189,7 +198,7 @@ func (p *fdPipe) tryRead(b []byte) (n int, err error) {
 func (p *fdPipe) closeWrite() (err error) {
 	cerr := p.raw.Control(func(fd uintptr) { err = unix.Shutdown(int(fd), unix.SHUT_WR) })
 	if cerr != nil {
-		return bare(cerr)
+		return bareRaw(cerr)
 	}
 	return err
 }

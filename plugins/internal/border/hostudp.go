@@ -76,7 +76,6 @@ func (h *Host) openUDP(req uint64, c dialer.UDPConn) error {
 	ways.Go(u.up)
 	go func() {
 		ways.Wait()
-		u.close()
 		h.release(&h.sockets)
 		h.gone()
 	}()
@@ -103,6 +102,7 @@ func (h *Host) listenPacket(ctx context.Context, lc *net.ListenConfig, m *listen
 
 // down moves datagrams from the network to the plugin.
 func (u *hostUDP) down() {
+	defer u.close() // which also ends the other way
 	connected := addrPortOf(u.c.RemoteAddr()).IsValid()
 	b := pump.Get()
 	defer pump.Put(b)
@@ -129,6 +129,7 @@ func (u *hostUDP) down() {
 
 // up moves datagrams from the plugin to the network.
 func (u *hostUDP) up() {
+	defer u.close()
 	for {
 		b, n, err := u.p.next()
 		if err != nil {

@@ -41,7 +41,7 @@ type outbox struct {
 type letter struct {
 	text  []byte
 	far   farEnd
-	done  *atomic.Bool // set to false when it has been sent; may be nil
+	waits *atomic.Bool // that it does, for who would send another one; may be nil
 	event bool
 }
 
@@ -50,9 +50,9 @@ func newOutbox(c Carrier, limit int, cut func(error)) *outbox {
 }
 
 // send sends a message with a path's far end, which it takes over, or has it wait.
-func (o *outbox) send(m message, far farEnd, done *atomic.Bool) {
+func (o *outbox) send(m message, far farEnd, waits *atomic.Bool) {
 	o.mu.Lock()
-	full := o.post(m, &letter{far: far, done: done})
+	full := o.post(m, &letter{far: far, waits: waits})
 	o.mu.Unlock()
 	if full {
 		o.cut(errProtocol("messages are not read"))
@@ -86,6 +86,7 @@ func (o *outbox) post(m message, l *letter) (full bool) {
 		o.scratch, _ = encode(o.scratch[:0], &reply{req: r.req, err: syscall.EMSGSIZE})
 	}
 	if !o.sending {
+		l.waiting(false)
 		err := o.carrier.send(o.scratch, l.far, false)
 		if err == nil {
 			l.far = nil
@@ -101,6 +102,7 @@ func (o *outbox) post(m message, l *letter) (full bool) {
 		l.drop()
 		return true
 	}
+	l.waiting(true)
 	l.text = append([]byte(nil), o.scratch...)
 	o.queue = append(o.queue, l)
 	if l.event {
@@ -126,6 +128,7 @@ func (o *outbox) drain() {
 			o.events--
 		}
 		o.mu.Unlock()
+		l.waiting(false) // before it is sent, which may have the plugin do what calls for another one
 		if o.carrier.send(l.text, l.far, true) == nil {
 			l.far = nil
 		}
@@ -152,7 +155,11 @@ func (l *letter) drop() {
 	if l.far != nil {
 		l.far.Close()
 	}
-	if l.done != nil {
-		l.done.Store(false)
+	l.waiting(false)
+}
+
+func (l *letter) waiting(is bool) {
+	if l.waits != nil {
+		l.waits.Store(is)
 	}
 }

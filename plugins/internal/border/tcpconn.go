@@ -152,15 +152,19 @@ func (c *TCPConn) write(b []byte) (int, error) {
 	if err == nil {
 		return n, nil
 	}
-	if err != os.ErrDeadlineExceeded && err != net.ErrClosed {
-		<-c.end // the path's other end has gone, and with it the host
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.writeState(); err != nil {
-		return n, err
+	state := c.writeState()
+	if state == nil && err != os.ErrDeadlineExceeded && err != net.ErrClosed {
+		c.mu.Unlock()
+		<-c.end // the path's other end has gone, and with it the host
+		c.mu.Lock()
+		state = c.writeState()
 	}
-	return n, os.ErrDeadlineExceeded // which has been moved since
+	if state == nil {
+		state = os.ErrDeadlineExceeded // which has been moved since
+	}
+	return n, state
 }
 
 // writeState says why nothing can be written. The caller holds the mutex.
@@ -199,7 +203,7 @@ func (c *TCPConn) WriteBuffers(v *net.Buffers) (int64, error) {
 		(*v)[0] = (*v)[0][left:]
 	}
 	if err != nil {
-		err = c.opError("write", dress("writev", err))
+		err = c.opError("writev", dress("writev", err)) // as package net names it
 	}
 	return int64(n), err
 }

@@ -180,10 +180,7 @@ func (c *UDPConn) recv(call string, b []byte) (n, full int, from netip.AddrPort,
 			continue // beginRecv knows why, or that it is over
 		}
 		if err != nil {
-			if err == io.EOF { // the network has closed the socket
-				err = syscall.ECONNABORTED
-			}
-			return 0, 0, from, c.opError("read", dress(call, err))
+			return 0, 0, from, c.opError("read", dress(call, c.pathError(err)))
 		}
 		h, text, err := decodePacket(p[:size])
 		if err == nil {
@@ -195,6 +192,21 @@ func (c *UDPConn) recv(call string, b []byte) (n, full int, from netip.AddrPort,
 		}
 		return n, full, from, err
 	}
+}
+
+// pathError says what an error of the path means: the host has gone, which it can be asked, or the network has closed the
+// socket.
+func (c *UDPConn) pathError(err error) error {
+	if c.isClosed() {
+		return net.ErrClosed
+	}
+	if err != io.EOF && err != syscall.EPIPE && err != syscall.ECONNRESET {
+		return err
+	}
+	if _, err := c.n.call(&call{id: c.id, op: opSockopt}); err == ErrGone {
+		return err
+	}
+	return syscall.ECONNABORTED
 }
 
 func (c *UDPConn) beginRecv() error {
@@ -236,17 +248,9 @@ func (c *UDPConn) send(b []byte, to netip.AddrPort) error {
 	pump.Put(p)
 	if err != nil {
 		c.mu.Lock()
-		defer c.mu.Unlock()
 		delete(c.waits, seq)
-		switch {
-		case c.closed:
-			return net.ErrClosed
-		case c.pending != nil:
-			return c.reasonOnce()
-		case err == syscall.EPIPE: // the network has closed the socket
-			return syscall.ECONNABORTED
-		}
-		return err
+		c.mu.Unlock()
+		return c.pathError(err)
 	}
 	if wait == nil {
 		return nil
