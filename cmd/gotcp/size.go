@@ -1,55 +1,16 @@
 package main
 
 import (
-	"fmt"
-	"math"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/gotcp/gotcp/cmd/gotcp/internal/size"
 )
 
-// sizeUnits are from the largest to the smallest, so that no name is taken for the end of another one.
-var sizeUnits = []struct {
-	name string
-	n    int64
-}{
-	{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}, {"B", 1}, {"", 1},
-}
-
 // parseSize reads a number of octets such as 256MiB.
-func parseSize(s string) (int64, error) {
-	for _, u := range sizeUnits {
-		number, ok := strings.CutSuffix(strings.ToLower(s), strings.ToLower(u.name))
-		if !ok {
-			continue
-		}
-		f, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-		if n := f * float64(u.n); err == nil && n >= 0 && n < math.MaxInt64 {
-			return int64(n), nil
-		}
-		break
-	}
-	return 0, fmt.Errorf("%q is no size: write a number of octets such as 256MiB, 1GB or 65536", s)
-}
+func parseSize(s string) (int64, error) { return size.Parse(s) }
 
 // formatSize is a number of octets for people.
-func formatSize(n int64) string {
-	for _, u := range sizeUnits[:3] {
-		if n >= u.n {
-			return strconv.FormatFloat(math.Round(float64(n)*10/float64(u.n))/10, 'f', -1, 64) + " " + u.name
-		}
-	}
-	return strconv.FormatInt(n, 10) + " B"
-}
+func formatSize(n int64) string { return size.Format(n) }
 
 // formatRate is n octets in d, in the units of networks.
-func formatRate(n int64, d time.Duration) string {
-	bits := float64(n) * 8 / max(d.Seconds(), 1e-9)
-	switch {
-	case bits >= 1e9:
-		return fmt.Sprintf("%.2f Gbit/s", bits/1e9)
-	case bits >= 1e6:
-		return fmt.Sprintf("%.1f Mbit/s", bits/1e6)
-	}
-	return fmt.Sprintf("%.1f kbit/s", bits/1e3)
-}
+func formatRate(n int64, d time.Duration) string { return size.Rate(n, d) }
