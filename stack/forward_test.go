@@ -49,6 +49,13 @@ func inForeign(t *testing.T, change func(*Config), fwd Forwarder, f func(t *test
 	})
 }
 
+// waiting is how many flows wait for the forwarder of s, and how many octets of datagrams with them.
+func waiting(s *Stack) (flows, octets int) {
+	s.forward.mu.Lock()
+	defer s.forward.mu.Unlock()
+	return len(s.forward.tcp) + len(s.forward.udp), s.forward.bytes
+}
+
 func (p *pair) socket(s *Stack, typ int) Socket {
 	p.t.Helper()
 	c, err := s.Socket(typ)
@@ -278,7 +285,7 @@ func TestForwardTCPEnds(t *testing.T) {
 			synctest.Wait()
 			c.do(p, s)
 			wantErr(t, c.name, <-got, c.want)
-			if n := len(p.b.forward.tcp); n != 0 && c.want != ErrClosed || p.b.tcp.halfOpen.len() != 0 {
+			if n, _ := waiting(p.b); n != 0 && c.want != ErrClosed || p.b.tcp.halfOpen.len() != 0 {
 				t.Errorf("%s: %d flows wait, %d are half-open; want none", c.name, n, p.b.tcp.halfOpen.len())
 			}
 			if want := c.want == context.DeadlineExceeded; want != (resets == 1) {
@@ -294,8 +301,9 @@ func TestForwardTCPUndecided(t *testing.T) {
 		c := p.stream(p.a)
 		must(t, c.SetOpt(syscall.IPPROTO_TCP, syscall.TCP_SYNCNT, 2))
 		wantErr(t, "connect", c.Connect(t.Context(), at(foreignAddr, 80)), syscall.ETIMEDOUT)
-		if n := p.b.Counters(); n[TCPForwarded] != 3 || len(p.b.forward.tcp) != 0 {
-			t.Errorf("%d questions, %d flows wait; want 3 and none", n[TCPForwarded], len(p.b.forward.tcp))
+		synctest.Wait()
+		if n, _ := waiting(p.b); p.b.Counters()[TCPForwarded] != 3 || n != 0 {
+			t.Errorf("%d questions, %d flows wait; want 3 and none", p.b.Counters()[TCPForwarded], n)
 		}
 	})
 }

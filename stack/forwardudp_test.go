@@ -81,8 +81,9 @@ func TestForwardUDPAccept(t *testing.T) {
 		if s, _ := readDatagram(t, <-flows); s != "anew" {
 			t.Errorf("a new flow begins with %q", s)
 		}
-		if n := p.b.Counters(); n[UDPForwarded] != 3 || n[UDPIn] != 7 || p.b.forward.bytes != 0 {
-			t.Errorf("counters %v, %d octets wait; want 3 flows, 7 datagrams, nothing", n, p.b.forward.bytes)
+		_, octets := waiting(p.b)
+		if n := p.b.Counters(); n[UDPForwarded] != 3 || n[UDPIn] != 7 || octets != 0 {
+			t.Errorf("counters %v, %d octets wait; want 3 flows, 7 datagrams, nothing", n, octets)
 		}
 	})
 }
@@ -117,7 +118,7 @@ func TestForwardUDPReject(t *testing.T) {
 			if n := p.a.Counters(); n[ICMPErrorIn] != icmp {
 				t.Errorf("rejected with %v: %d ICMP errors, want %d", c.err, n[ICMPErrorIn], icmp)
 			}
-			if n := p.b.forward.bytes + len(p.b.forward.udp); n != 0 {
+			if flows, octets := waiting(p.b); flows+octets != 0 {
 				t.Errorf("rejected with %v: something still waits", c.err)
 			}
 		})
