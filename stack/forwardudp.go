@@ -127,14 +127,15 @@ func (f *ForwardUDP) give(d *udpSocket) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.closed {
-		return ErrClosed
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !f.take() {
+	switch {
+	case f.decided:
 		return syscall.EINVAL
+	case d.closed: // with the stack
+		return ErrClosed
 	}
+	f.take()
 	// A hold of its own, which the table of ports doesn't have: the flow keeps nobody else from its port.
 	d.hold = &binding{addr: f.key.local, port: f.key.lport, kind: bindConn, refs: 1}
 	d.local, d.remote, d.connected = f.Local, f.Remote, true
