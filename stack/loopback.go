@@ -21,6 +21,8 @@ type loopback struct {
 	draining bool
 	closed   atomic.Bool
 	idle     chan struct{} // told by who stops delivering after Close
+
+	frame link.Frame // the packet that is delivered: of who delivers
 }
 
 // loopPacket is a packet on its way.
@@ -134,15 +136,17 @@ func (l *loopback) deliver(p loopPacket) {
 	if l.closed.Load() {
 		return
 	}
-	f := link.Frame{Head: p.buf[:p.n], Csum: p.csum, GSOSize: p.gso}
+	f := &l.frame
+	*f = link.Frame{Head: p.buf[:p.n], Csum: p.csum, GSOSize: p.gso}
 	if len(p.buf) == loopSmall {
-		l.recv(&f)
+		l.recv(f)
 		smallBufs.Put((*[loopSmall]byte)(p.buf))
-		return
+	} else {
+		f.Buf = p.buf
+		l.recv(f)
+		tcp.PutBuf(f.Buf)
 	}
-	f.Buf = p.buf
-	l.recv(&f)
-	tcp.PutBuf(f.Buf)
+	*f = link.Frame{}
 }
 
 func (l *loopback) Close() error {
