@@ -52,17 +52,16 @@ func roundTrips(b *testing.B, n, peer netapi.Tuned) float64 {
 	defer own.Close()
 	go io.Copy(struct{ io.Writer }{other}, struct{ io.Reader }{other})
 	start := time.Now()
-	for buf := make([]byte, 1); ; {
-		for range rounds {
-			if _, err := own.Write(buf); err != nil {
-				b.Fatal(err)
-			}
-			if _, err := own.Read(buf); err != nil {
-				b.Fatal(err)
-			}
+	buf := make([]byte, 1)
+	for range rounds {
+		if _, err := own.Write(buf); err != nil {
+			b.Fatal(err)
 		}
-		return time.Since(start).Seconds() / rounds
+		if _, err := own.Read(buf); err != nil {
+			b.Fatal(err)
+		}
 	}
+	return time.Since(start).Seconds() / rounds
 }
 
 // transfer is the throughput of one direction, in octets a second.

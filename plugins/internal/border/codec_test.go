@@ -74,7 +74,8 @@ func TestErrorsKeepTheirIdentity(t *testing.T) {
 		syscall.ECONNRESET, os.NewSyscallError("connect", syscall.ECONNREFUSED), errors.New("text"),
 		&net.OpError{Op: "dial", Net: "tcp", Source: a, Addr: b, Err: os.NewSyscallError("connect", syscall.ETIMEDOUT)},
 		&net.OpError{Op: "dial", Net: "tcp", Err: &net.AddrError{Err: "missing port in address", Addr: "x"}},
-		&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "x", Server: "y", IsNotFound: true}},
+		&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{
+			Err: "no such host", Name: "x", Server: "y", IsNotFound: true}},
 		&net.OpError{Op: "dial", Net: "x", Err: net.UnknownNetworkError("x")},
 	} {
 		got := roundTripError(t, err)
@@ -114,7 +115,8 @@ func roundTripError(t *testing.T, err error) error {
 // was a matter of time; however large and deep it is, it fits.
 func TestForeignErrors(t *testing.T) {
 	got := roundTripError(t, fmt.Errorf("rule 3: %w", errors.Join(syscall.EACCES, io.ErrUnexpectedEOF)))
-	if !errors.Is(got, syscall.EACCES) || !errors.Is(got, io.ErrUnexpectedEOF) || !strings.HasPrefix(got.Error(), "rule 3: ") {
+	if !errors.Is(got, syscall.EACCES) || !errors.Is(got, io.ErrUnexpectedEOF) ||
+		!strings.HasPrefix(got.Error(), "rule 3: ") {
 		t.Errorf("%#v is not the two errors that it wraps", got)
 	}
 	deep := error(syscall.EPIPE)

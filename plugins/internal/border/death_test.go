@@ -123,8 +123,8 @@ func TestNothingIsLeft(t *testing.T) {
 	})
 }
 
-// TestPluginsDeathIsAProcessDeath: the peers of a plugin that has gone get what it had written and the end of the stream,
-// or a reset where it hadn't read everything: as from a kernel.
+// TestPluginsDeathIsAProcessDeath: the peers of a plugin that has gone get what it had written and the end of the
+// stream, or a reset where it hadn't read everything: as from a kernel.
 func TestPluginsDeathIsAProcessDeath(t *testing.T) {
 	b := newBusy(t, fdPair, Limits{})
 	io.WriteString(b.dialled, "last words")
@@ -167,8 +167,8 @@ func (c *stuckConn) Close() error {
 	return c.TCPConn.Close()
 }
 
-// TestKillSwitch: the end of Serve's context resets everything at once, also what a plugin that has closed or gone would
-// still deliver.
+// TestKillSwitch: the end of Serve's context resets everything at once, also what a plugin that has closed or gone
+// would still deliver.
 func TestKillSwitch(t *testing.T) {
 	onEach(t, func(t *testing.T, pair func(testing.TB) (host, plugin Carrier)) {
 		own, peer := stacks(t)

@@ -14,8 +14,8 @@ import (
 var errControl = fmt.Errorf("border: the socket is in another process (%w): set options of the connection instead",
 	errors.ErrUnsupported)
 
-// DialWith connects to an address as d says. All fields of d have their meaning but the Control functions, which give an
-// error that is errors.ErrUnsupported. Names are looked up by the host, unless d has a Resolver of its own.
+// DialWith connects to an address as d says. All fields of d have their meaning but the Control functions, which give
+// an error that is errors.ErrUnsupported. Names are looked up by the host, unless d has a Resolver of its own.
 func (n *Network) DialWith(ctx context.Context, d *net.Dialer, network, address string) (net.Conn, error) {
 	if d.Control != nil || d.ControlContext != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: errControl}
@@ -98,8 +98,8 @@ func asOpError(op, network string, err error) error {
 	return &net.OpError{Op: op, Net: network, Err: err}
 }
 
-// resolve looks a name up with the Dialer's own resolver, and dials its addresses in turn, each with a fair share of the
-// time there is. The first one's error is the most telling.
+// resolve looks a name up with the Dialer's own resolver, and dials its addresses in turn, each with a fair share of
+// the time there is. The first one's error is the most telling.
 func (w *dialWait) resolve(network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if _, perr := netip.ParseAddr(host); err != nil || host == "" || perr == nil {

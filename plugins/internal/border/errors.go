@@ -73,7 +73,8 @@ func sentinelOf(err error) int {
 		}
 	}
 	_, wraps := err.(interface{ Unwrap() error })
-	if t, ok := err.(interface{ Timeout() bool }); ok && t.Timeout() && !wraps && errors.Is(err, context.DeadlineExceeded) {
+	t, ok := err.(interface{ Timeout() bool })
+	if ok && t.Timeout() && !wraps && errors.Is(err, context.DeadlineExceeded) {
 		return len(l) - 1
 	}
 	return -1

@@ -333,7 +333,8 @@ func (h *Host) Handle(ctx context.Context, network string, c dialer.TCPConn) err
 	return nil
 }
 
-// Event sends octets to a plugin that observes, at most 32 KiB. false: they were dropped, for the plugin doesn't keep up.
+// Event sends octets to a plugin that observes, at most 32 KiB. false: they were dropped, for the plugin doesn't keep
+// up.
 func (h *Host) Event(data []byte) bool {
 	return len(data) <= maxEvent && h.out.event(&event{data})
 }

@@ -18,8 +18,8 @@ import (
 // path: down to the plugin, and up to the peer.
 //
 // What the connection dies of is told once, by whichever call on it is the first to see it; later ones give io.EOF or
-// EPIPE. So that a later one is not taken for the first, reading is held but while octets are written to the plugin, and
-// writing is held during a write to the peer.
+// EPIPE. So that a later one is not taken for the first, reading is held but while octets are written to the plugin,
+// and writing is held during a write to the peer.
 type hostConn struct {
 	h  *Host
 	id uint64
@@ -209,8 +209,8 @@ func isDone(c <-chan struct{}) bool {
 	}
 }
 
-// finish closes the connection as a kernel closes a process's: with a reset where octets that had come were not read, or
-// where that was asked for, else after what was written has been handed to the network.
+// finish closes the connection as a kernel closes a process's: with a reset where octets that had come were not read,
+// or where that was asked for, else after what was written has been handed to the network.
 func (c *hostConn) finish() {
 	c.mu.Lock()
 	m, linger := c.last, c.lingers
@@ -271,8 +271,8 @@ func (c *hostConn) call(m *call) ([]byte, error) {
 	return option(c.c, m)
 }
 
-// info is the connection's tcp_info. What the plugin is told of its octets and its state is what has happened at its own
-// end: octets that are received are in its data path, and a connection that is closed has told the reason.
+// info is the connection's tcp_info. What the plugin is told of its octets and its state is what has happened at its
+// own end: octets that are received are in its data path, and a connection that is closed has told the reason.
 func (c *hostConn) info() tcp.Info {
 	i := infoOf(c.c)
 	if i.State == tcp.Closed {

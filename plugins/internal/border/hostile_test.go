@@ -62,6 +62,7 @@ func (p *rawPlugin) hear(want kind) (message, error) {
 // host goes on.
 func TestBreachesCutTheBorder(t *testing.T) {
 	hi, _ := encode(nil, &hello{version})
+	huge := []byte{byte(kindReady), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}
 	bad, _ := encode(nil, &call{req: 1, op: opInfo, text: "x"})
 	for what, c := range map[string]struct {
 		messages [][]byte
@@ -73,7 +74,7 @@ func TestBreachesCutTheBorder(t *testing.T) {
 		"an unknown kind":          {[][]byte{hi, {0xee}}, "unknown kind"},
 		"a message that is cut":    {[][]byte{hi, bad[:len(bad)-1]}, "too early"},
 		"a message with more":      {[][]byte{hi, append(bad[:len(bad):len(bad)], 0)}, "too many octets"},
-		"a huge length":            {[][]byte{hi, {byte(kindReady), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}}, "too early"},
+		"a huge length":            {[][]byte{hi, huge}, "too early"},
 		"a message of the host's":  {[][]byte{hi, {byte(kindStop)}}, "only the host"},
 		"a message that's too big": {[][]byte{hi, make([]byte, maxMessage+1)}, "too long"},
 	} {
@@ -118,7 +119,9 @@ func TestUnknownNumbers(t *testing.T) {
 	own, _ := stacks(t)
 	p := newRaw(t, fdPair, own, Limits{})
 	p.say(&hello{version})
-	for _, m := range []message{&want{77}, &shut{77}, &closing{id: 77, req: 5}, &cancel{77}, &call{req: 1, id: 77, op: opInfo}} {
+	for _, m := range []message{
+		&want{77}, &shut{77}, &closing{id: 77, req: 5}, &cancel{77}, &call{req: 1, id: 77, op: opInfo},
+	} {
 		p.say(m)
 	}
 	m, err := p.hear(kindReply)
@@ -131,8 +134,8 @@ func TestUnknownNumbers(t *testing.T) {
 	}
 }
 
-// TestLimits: a plugin gets what the limits grant, and beyond it the errors that a process gets from its kernel. What it
-// gives back it can have again.
+// TestLimits: a plugin gets what the limits grant, and beyond it the errors that a process gets from its kernel. What
+// it gives back it can have again.
 func TestLimits(t *testing.T) {
 	own, peer := stacks(t)
 	n := serve(t, fdPair, own, Limits{Conns: 3, Listeners: 2, Sockets: 2}, Hooks{})

@@ -130,7 +130,8 @@ func (n *Network) Stopping() <-chan struct{} { return n.stop }
 // Ready tells the host that the plugin does its work. The text is for people.
 func (n *Network) Ready(text string) error { return n.send(&ready{text}) }
 
-// Finish tells the host that the plugin's work has ended, because of an error or, where that is nil, because it is done.
+// Finish tells the host that the plugin's work has ended, because of an error or, where that is nil, because it is
+// done.
 func (n *Network) Finish(err error) error {
 	m := &finished{}
 	if err != nil {

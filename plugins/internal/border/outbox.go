@@ -20,8 +20,8 @@ const maxEvents = 64
 // overhead is what a message in the outbox costs beside its octets.
 const overhead = 128
 
-// outbox is the messages to the plugin. They are sent at once as long as its socket has room; what has none waits, up to
-// a limit, and a goroutine sends it that ends when nothing is left.
+// outbox is the messages to the plugin. They are sent at once as long as its socket has room; what has none waits, up
+// to a limit, and a goroutine sends it that ends when nothing is left.
 type outbox struct {
 	carrier Carrier
 	limit   int // octets that wait

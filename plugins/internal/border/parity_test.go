@@ -158,10 +158,11 @@ var ends = map[string]func(t *testing.T, c, peer dialer.TCPConn) []step{
 	},
 	"settings that are refused": func(t *testing.T, c, peer dialer.TCPConn) []step {
 		tooLong := net.KeepAliveConfig{Enable: true, Idle: 40000 * time.Second}
+		own := c.(*TCPConn)
 		return []step{
 			{"SetKeepAliveConfig", does(func() error { return c.SetKeepAliveConfig(tooLong) }), 0, syscall.EINVAL},
-			{"SetCongestionControl", does(func() error { return c.(*TCPConn).SetCongestionControl("vegas") }), 0, syscall.ENOENT},
-			{"SetUserTimeout", does(func() error { return c.(*TCPConn).SetUserTimeout(-1) }), 0, syscall.EINVAL},
+			{"SetCongestionControl", does(func() error { return own.SetCongestionControl("vegas") }), 0, syscall.ENOENT},
+			{"SetUserTimeout", does(func() error { return own.SetUserTimeout(-1) }), 0, syscall.EINVAL},
 			{"the connection goes on", write(c, "x"), 1, nil},
 		}
 	},
@@ -198,8 +199,10 @@ var blockers = map[string]struct {
 	wake        func(c, peer dialer.TCPConn) error
 	read, write error
 }{
-	"Close":      {func(c, _ dialer.TCPConn) error { return c.Close() }, net.ErrClosed, net.ErrClosed},
-	"deadline":   {func(c, _ dialer.TCPConn) error { return c.SetDeadline(past) }, os.ErrDeadlineExceeded, os.ErrDeadlineExceeded},
+	"Close": {func(c, _ dialer.TCPConn) error { return c.Close() }, net.ErrClosed, net.ErrClosed},
+	"deadline": {func(c, _ dialer.TCPConn) error {
+		return c.SetDeadline(past)
+	}, os.ErrDeadlineExceeded, os.ErrDeadlineExceeded},
 	"CloseWrite": {func(c, _ dialer.TCPConn) error { return c.CloseWrite() }, nil, syscall.EPIPE},
 	"CloseRead":  {func(c, _ dialer.TCPConn) error { return c.CloseRead() }, io.EOF, nil},
 	"reset": {func(_, peer dialer.TCPConn) error {
@@ -294,7 +297,8 @@ func TestDialErrors(t *testing.T) {
 		}
 	}
 	for _, d := range []*net.Dialer{
-		{Timeout: -1}, {Deadline: past}, {LocalAddr: &net.TCPAddr{IP: net.IPv4(198, 51, 100, 1)}}, {LocalAddr: &net.UDPAddr{}},
+		{Timeout: -1}, {Deadline: past},
+		{LocalAddr: &net.TCPAddr{IP: net.IPv4(198, 51, 100, 1)}}, {LocalAddr: &net.UDPAddr{}},
 	} {
 		_, want := own.DialWith(t.Context(), d, "tcp", peerIP+":9")
 		_, got := n.DialWith(t.Context(), d, "tcp", peerIP+":9")

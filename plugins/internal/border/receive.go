@@ -48,7 +48,8 @@ func (n *Network) over(err error) {
 	}
 }
 
-// handle does what a message says. It doesn't block, and comes to a connection's messages in the order of their sending.
+// handle does what a message says. It doesn't block, and comes to a connection's messages in the order of their
+// sending.
 func (n *Network) handle(m message, p pipe) {
 	switch m := m.(type) {
 	case *opened:

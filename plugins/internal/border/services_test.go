@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -19,8 +20,8 @@ import (
 	"github.com/gotcp/gotcp/stack/tcp"
 )
 
-// TestListenerTakesWhatIsWanted: a connection that no Accept wants stays with the network, so closing the listener resets
-// it, and deadlines and Close end an Accept.
+// TestListenerTakesWhatIsWanted: a connection that no Accept wants stays with the network, so closing the listener
+// resets it, and deadlines and Close end an Accept.
 func TestListenerTakesWhatIsWanted(t *testing.T) {
 	onEach(t, func(t *testing.T, pair func(testing.TB) (host, plugin Carrier)) {
 		own, peer := stacks(t)
@@ -176,7 +177,8 @@ func TestNames(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer ln.Close()
-		c, err := n.DialWith(t.Context(), &net.Dialer{Resolver: names.Resolver(), Timeout: time.Minute}, "tcp", "peer.example:http")
+		d := &net.Dialer{Resolver: names.Resolver(), Timeout: time.Minute}
+		c, err := n.DialWith(t.Context(), d, "tcp", "peer.example:http")
 		if err != nil {
 			t.Fatalf("dialling a name of the Dialer's own resolver: %v", err)
 		}
@@ -187,7 +189,7 @@ func TestNames(t *testing.T) {
 // TestStreamDNS: an answer that is too long for a datagram is asked for again, on a stream.
 func TestStreamDNS(t *testing.T) {
 	own, _ := stacks(t)
-	streams := 0
+	var streams atomic.Int32
 	many := map[string][]netip.Addr{"many.example": nil}
 	for i := range byte(200) {
 		many["many.example"] = append(many["many.example"], netip.AddrFrom4([4]byte{10, 0, 1, i}))
@@ -195,29 +197,29 @@ func TestStreamDNS(t *testing.T) {
 	names := &dns.Server{Hosts: many}
 	n := serve(t, fdPair, own, Limits{}, Hooks{Exchange: func(ctx context.Context, q []byte, tcp bool) ([]byte, error) {
 		if tcp {
-			streams++
+			streams.Add(1)
 		}
 		return names.Exchange(ctx, q, tcp)
 	}})
 	addrs, err := n.Resolver().LookupNetIP(t.Context(), "ip4", "many.example")
-	if err != nil || len(addrs) != 200 || streams == 0 {
-		t.Errorf("%d addresses, %v, %d of the queries on a stream; want 200", len(addrs), err, streams)
+	if err != nil || len(addrs) != 200 || streams.Load() == 0 {
+		t.Errorf("%d addresses, %v, %d of the queries on a stream; want 200", len(addrs), err, streams.Load())
 	}
 }
 
 // TestNamesAreTheNetworks: without a hook the host asks as the network's own resolver does.
 func TestNamesAreTheNetworks(t *testing.T) {
-	asked := false
+	var asked atomic.Bool
 	resolver := &net.Resolver{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
-		asked = true
+		asked.Store(true)
 		return nil, errors.New("no servers here")
 	}}
 	own, _ := stacks(t)
 	n := serve(t, fdPair, withResolver{own, resolver}, Limits{}, Hooks{})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	if _, err := n.Resolver().LookupHost(ctx, "host.example."); err == nil || !asked {
-		t.Errorf("the network's resolver was asked: %t, error %v; want it asked", asked, err)
+	if _, err := n.Resolver().LookupHost(ctx, "host.example."); err == nil || !asked.Load() {
+		t.Errorf("the network's resolver was asked: %t, error %v; want it asked", asked.Load(), err)
 	}
 }
 

@@ -36,8 +36,8 @@ func (c *TCPConn) CloseWrite() error {
 	return nil
 }
 
-// canShut says how a shutdown ends that isn't for the path. Where both streams have ended it depends on the connection's
-// state, which the host knows. The caller holds the mutex, which is released while the host is asked.
+// canShut says how a shutdown ends that isn't for the path. Where both streams have ended it depends on the
+// connection's state, which the host knows. The caller holds the mutex, which is released while the host is asked.
 func (c *TCPConn) canShut(upEnded bool, o op) (err error, decided bool) {
 	switch {
 	case c.closed:

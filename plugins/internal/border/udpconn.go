@@ -194,8 +194,8 @@ func (c *UDPConn) recv(call string, b []byte) (n, full int, from netip.AddrPort,
 	}
 }
 
-// pathError says what an error of the path means: the host has gone, which it can be asked, or the network has closed the
-// socket.
+// pathError says what an error of the path means: the host has gone, which it can be asked, or the network has closed
+// the socket.
 func (c *UDPConn) pathError(err error) error {
 	if c.isClosed() {
 		return net.ErrClosed
