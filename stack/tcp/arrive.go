@@ -94,7 +94,7 @@ func (t *TCB) establish(now Time) {
 	t.snd.started = true
 	t.rtt.synLost(t.cfg)
 	t.startCongestion()
-	t.snd.last, t.rcv.last = now, now
+	t.snd.last, t.rcv.last = now.ms(), now
 	t.heard(now)
 	t.events |= Opened | Writable
 }

@@ -114,7 +114,7 @@ func (c *congestion) inUse() bool {
 // restart takes the window back to its initial size where nothing was sent for an RTO: RFC 5681 4.1.
 func (t *TCB) restartAfterIdle(now Time) {
 	c := &t.cong
-	if t.snd.una != t.snd.nxt || now.Sub(t.snd.last) <= t.rtt.rto || t.reco.mode != open {
+	if t.snd.una != t.snd.nxt || t.snd.last.age(now) <= t.rtt.rto || t.reco.mode != open {
 		return
 	}
 	c.Cwnd = min(c.Cwnd, initialWindow(t.cfg, c.SMSS))

@@ -87,7 +87,7 @@ func (t *TCB) infoTimes(now Time, i *Info) {
 	since := func(at Time) uint32 { return uint32(now.Sub(at) / ms) }
 	i.RTO, i.ATO = us(t.rtt.timeout(t.cfg)), uint32(t.rcv.ato)
 	i.RTT, i.RTTVar, i.MinRTT = us(t.rtt.srtt), us(t.rtt.rttvar), us(t.rtt.min)
-	i.LastDataSent, i.LastDataRecv, i.LastAckRecv = since(t.snd.last), since(t.rcv.last), since(t.heardAt)
+	i.LastDataSent, i.LastDataRecv, i.LastAckRecv = uint32(t.snd.last.age(now)/ms), since(t.rcv.last), since(t.heardAt)
 }
 
 func (t *TCB) infoWindows(i *Info) {

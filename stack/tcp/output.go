@@ -227,7 +227,7 @@ func (t *TCB) noteSent(now Time, seg *wire.Segment, n int) {
 	t.rcv.dsack = seq.Span{}
 	t.acksSent(now, seg)
 	if n > 0 {
-		t.snd.last = now
+		t.snd.last = now.ms()
 		t.stats.dataSegsOut += segments(n, seg.GSOSize)
 	}
 	if seg.Len() > 0 {

@@ -67,10 +67,10 @@ type sendState struct {
 	lent    bool // Poll gave slices that may be in use until its next call
 	started bool // the SYN was sent at least once
 
-	retries uint8 // timer retransmissions or probes since the last progress
-	probing bool  // rtxAt times a zero-window probe
-	since   Time  // since when the oldest unacknowledged octet, or the closed window, waits
-	last    Time  // when data was last sent
+	retries uint8  // timer retransmissions or probes since the last progress
+	probing bool   // rtxAt times a zero-window probe
+	last    msTime // when data was last sent
+	since   Time   // since when the oldest unacknowledged octet, or the closed window, waits
 
 	buf     store
 	retired *block // blocks that were acknowledged while lent
@@ -118,7 +118,7 @@ func (t *TCB) open(now Time, p *Params) {
 	t.snd.pathMSS = clampMSS(p.MSS)
 	t.snd.maxSegment = clampMSS(max(p.MaxSegment, p.MSS))
 	t.snd.peerMSS = defaultMSS
-	t.snd.since, t.snd.last = now, now
+	t.snd.since, t.snd.last = now, now.ms()
 	t.rcv.limit = int32(min(p.RcvBuf, maxBuffer))
 	t.rcv.mss = clampMSS(p.MSS)
 	if t.user.maxSeg != 0 {

@@ -21,3 +21,12 @@ func (t Time) Add(d time.Duration) Time {
 
 // Sub returns how long t is after u.
 func (t Time) Sub(u Time) time.Duration { return time.Duration(t - u) }
+
+// ms is the time in the shorter form in which it is kept where an idle connection has to be small.
+func (t Time) ms() msTime { return msTime(t / Time(ms)) }
+
+// msTime is a time in milliseconds, which wrap after 49 days.
+type msTime uint32
+
+// age is how long ago t was, to the millisecond.
+func (t msTime) age(now Time) time.Duration { return time.Duration(now.ms()-t) * ms }
