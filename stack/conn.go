@@ -30,7 +30,7 @@ type stream struct {
 	mu sync.Mutex
 	s  *Stack
 
-	rq, wq waitq      // readers and acceptors; writers and connectors
+	rq, wq waitq      // readers and acceptors; writers and connectors, with one channel
 	timer  *connTimer // nil unless something is due
 	extra  *extra     // nil for most
 	bind   *binding   // the hold on the local port; nil where there is none
@@ -61,7 +61,9 @@ type connTimer struct {
 // newStreamOn makes a stream socket.
 func newStreamOn(s *Stack) *stream {
 	s.tcp.open.Add(1)
-	return &stream{s: s, rq: makeWaitq(), wq: makeWaitq()}
+	c := &stream{s: s}
+	c.rq, c.wq = makeWaitqs()
+	return c
 }
 
 // input takes in a segment for the connection, and reports whether it is still one that the table has.

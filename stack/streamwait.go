@@ -9,10 +9,10 @@ func (c *stream) wakeReader() { c.rq.signal() }
 func (c *stream) wakeWriter() { c.wq.signal() }
 
 // waitReader waits as a reader or acceptor. The caller holds mu, and looks at what he waits for before and after.
-func (c *stream) waitReader() { c.rq.wait(&c.mu, nil) }
+func (c *stream) waitReader() { c.rq.waitBeside(&c.wq, &c.mu, nil) }
 
 // waitWriter waits on the sending side, until done (nil: never) at the latest.
-func (c *stream) waitWriter(done <-chan struct{}) { c.wq.wait(&c.mu, done) }
+func (c *stream) waitWriter(done <-chan struct{}) { c.wq.waitBeside(&c.rq, &c.mu, done) }
 
 // waitInTurn waits as the writer whose turn it is, and says why he is not to go on. The caller has looked, since mu was
 // last released, that there is something to wait for.

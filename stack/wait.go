@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"runtime"
 	"sync"
 	"time"
 )
@@ -13,6 +14,9 @@ import (
 // was woken and leaves while others wait must pass the signal on, if what it leaves may concern them ("chain
 // wake"). Always doing so is correct: a waiter that finds nothing waits again.
 //
+// A channel costs 112 octets, so the two directions of a stream have one between them. Who takes a token that was for
+// the other direction hands it on, which is rare: mostly only one side waits.
+//
 //	s.mu.Lock()
 //	for !condition && !s.rq.expired() {
 //		s.rq.wait(&s.mu, nil)
@@ -24,6 +28,7 @@ type waitq struct {
 	ch      chan struct{}
 	dl      *deadline // made with the first deadline that isn't past
 	waiters int32
+	called  bool // a waiter was signalled; the token is in the channel, or was taken by one who hasn't got the mutex yet
 	past    bool // the deadline has passed
 }
 
@@ -36,27 +41,60 @@ type deadline struct {
 // makeWaitq makes the queue of a socket.
 func makeWaitq() waitq { return waitq{ch: make(chan struct{}, 1)} }
 
+// makeWaitqs makes the queues of the two directions of a socket, with one channel.
+func makeWaitqs() (rq, wq waitq) {
+	rq = makeWaitq()
+	return rq, waitq{ch: rq.ch}
+}
+
 // wait blocks until the queue is signalled or done is closed (nil: never). The caller holds mu; it is given up while
 // waiting. The caller looks at its condition again afterwards: a wake-up may be for somebody else.
-func (q *waitq) wait(mu *sync.Mutex, done <-chan struct{}) {
+func (q *waitq) wait(mu *sync.Mutex, done <-chan struct{}) { q.waitBeside(nil, mu, done) }
+
+// waitBeside is wait on a queue that has its channel together with another.
+func (q *waitq) waitBeside(other *waitq, mu *sync.Mutex, done <-chan struct{}) {
 	q.waiters++
-	mu.Unlock()
-	select {
-	case <-q.ch:
-	case <-done:
+	for waiting := true; waiting; {
+		mu.Unlock()
+		select {
+		case <-q.ch:
+			mu.Lock()
+			waiting = !q.called
+			q.called = false
+			if other != nil && other.handOn() && waiting {
+				mu.Unlock()
+				runtime.Gosched() // or we might take it again
+				mu.Lock()
+			}
+		case <-done:
+			mu.Lock()
+			waiting = false
+		}
 	}
-	mu.Lock()
 	q.waiters--
+}
+
+// handOn puts the token back that the other queue's waiter has taken, if it is for one of this queue's, and reports
+// whether it was.
+func (q *waitq) handOn() bool {
+	if q.called = q.called && q.waiters > 0; q.called {
+		q.post()
+	}
+	return q.called
 }
 
 // signal wakes one waiter, if there is any. The caller holds the socket's mutex.
 func (q *waitq) signal() {
-	if q.waiters == 0 {
-		return
+	if q.waiters > 0 && !q.called {
+		q.called = true
+		q.post()
 	}
+}
+
+func (q *waitq) post() {
 	select {
 	case q.ch <- struct{}{}:
-	default: // a token is on its way to one of the waiters already
+	default: // there is a token, and who takes it looks whom it is for
 	}
 }
 

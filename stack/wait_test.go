@@ -2,6 +2,7 @@ package stack
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -153,6 +154,140 @@ func TestWaitDone(t *testing.T) {
 			t.Errorf("left with %q", r)
 		}
 	})
+}
+
+// twoSides is a socket with two directions and one channel: a number of tokens to take on each side.
+type twoSides struct {
+	mu     sync.Mutex
+	q      [2]waitq
+	tokens [2]int
+	closed bool
+}
+
+func newTwoSides() *twoSides {
+	b := &twoSides{}
+	b.q[0], b.q[1] = makeWaitqs()
+	return b
+}
+
+// take waits for a token of a side, and reports whether it got one before the end or before done was closed.
+func (b *twoSides) take(side int, done <-chan struct{}) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	defer b.q[side].signal()
+	for b.tokens[side] == 0 {
+		select {
+		case <-done:
+			return false
+		default:
+		}
+		if b.closed {
+			return false
+		}
+		b.q[side].waitBeside(&b.q[1-side], &b.mu, done)
+	}
+	b.tokens[side]--
+	return true
+}
+
+func (b *twoSides) give(side int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tokens[side]++
+	b.q[side].signal()
+}
+
+// Whoever takes the wake-up that was for the other direction hands it on, however many wait on either, and in whatever
+// order they came.
+func TestWaitBeside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for first := range 2 {
+			b := newTwoSides()
+			var left [2]atomic.Int32
+			for _, side := range []int{first, 1 - first} {
+				for range 3 {
+					go func() {
+						if b.take(side, nil) {
+							left[side].Add(1)
+						}
+					}()
+				}
+				synctest.Wait()
+			}
+			for i, side := range []int{1, 0, 0, 1, 1, 0} {
+				b.give(side)
+				synctest.Wait()
+				if n := left[0].Load() + left[1].Load(); int(n) != i+1 || b.tokens != [2]int{} {
+					t.Fatalf("%d have left with %d tokens given, %v remain", n, i+1, b.tokens)
+				}
+			}
+		}
+	})
+}
+
+// Both directions are signalled at once, as by the end of a connection, or when both are ready.
+func TestWaitBesideBoth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newTwoSides()
+		left := make(chan int, 4)
+		for range 2 {
+			for side := range 2 {
+				go func() { b.take(side, nil); left <- side }()
+			}
+		}
+		synctest.Wait()
+		b.mu.Lock()
+		b.tokens = [2]int{1, 1}
+		b.q[0].signal()
+		b.q[1].signal()
+		b.mu.Unlock()
+		if <-left+<-left != 1 {
+			t.Error("two left by the same side, want one by each")
+		}
+		b.mu.Lock()
+		b.closed = true
+		b.q[0].signal()
+		b.q[1].signal()
+		b.mu.Unlock()
+		synctest.Wait()
+		if len(left) != 2 {
+			t.Errorf("%d of the other 2 have left after the end", len(left))
+		}
+	})
+}
+
+// Nothing is lost where many give and take on both sides at any time, and some give up.
+func TestWaitBesideStress(t *testing.T) {
+	const n = 5000
+	b := newTwoSides()
+	var wg sync.WaitGroup
+	for side := range 2 {
+		for range 2 {
+			wg.Go(func() {
+				for range n {
+					b.give(side)
+				}
+			})
+			wg.Go(func() {
+				for range n {
+					b.take(side, nil)
+				}
+			})
+		}
+		wg.Go(func() { // by the way, and gives back what it got
+			for range n / 10 {
+				done := make(chan struct{})
+				go close(done)
+				if b.take(side, done) {
+					b.give(side)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if b.tokens != [2]int{} {
+		t.Errorf("%v tokens remain", b.tokens)
+	}
 }
 
 // There are two in each connection, and 1 KiB in all is what an idle one may cost.
