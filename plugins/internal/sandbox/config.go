@@ -27,6 +27,9 @@ type Config struct {
 	// Publish are ports of the program that are announced on Network, whose rules must allow that. Who connects to one
 	// is connected to the program, which sees his true address.
 	Publish []Port
+	// Hide are directories that are empty for the program: those with sockets, say, by which somebody of its user can be
+	// told to do what the program may not.
+	Hide []string
 	// Files are open in the program as descriptors 3 and on. Without them it has the standard files only.
 	Files []*os.File
 	// MTU is that of the program's interface, octets; 1500.

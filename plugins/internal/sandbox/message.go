@@ -27,6 +27,7 @@ type order struct {
 	Private bool // there is a user namespace of its own
 	Try     bool // nothing but: can it be done? It ends after the device
 	Files   []etcFile
+	Hide    []string
 	Inherit int  // descriptors that the program gets beyond the standard ones, from 4 on
 	Go      bool // start the program; the rest is empty then
 }

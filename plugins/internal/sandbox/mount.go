@@ -66,6 +66,12 @@ func (p *pid1) protect() error {
 			return fmt.Errorf("mount over %s: %w", path, err)
 		}
 	}
+	for _, dir := range p.order.Hide {
+		err := unix.Mount("tmpfs", dir, "tmpfs", harmless, "mode=0700,size=4k")
+		if err != nil && !absent(err) {
+			return fmt.Errorf("mount over %s: %w", dir, err)
+		}
+	}
 	if uid != "0" {
 		return nil
 	}
