@@ -92,7 +92,7 @@ var ownAddress = netip.MustParsePrefix("10.77.0.2/24")
 
 // sandbox makes the namespace for one run of a plugin.
 func (p *Plugin) sandbox(cfg sandbox.Config) (*sandbox.Sandbox, error) {
-	cfg.Network, cfg.Address, cfg.Logger, cfg.Hide = p.spec.Net.Network, ownAddress, p.log, p.host.hide
+	cfg.Network, cfg.Address, cfg.Logger, cfg.Hide = p.spec.Net.Network, ownAddress, p.its, p.host.hide
 	if n := p.spec.Net; n.Stack != nil {
 		cfg.Address = netip.PrefixFrom(n.Address, n.fabric.prefix.Bits())
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +29,8 @@ type Host struct {
 	hide []string
 	feed feed
 
+	health health
+
 	mu      sync.Mutex
 	plugins map[string]*Plugin
 	closed  bool
@@ -35,7 +38,7 @@ type Host struct {
 
 // NewHost makes a host without plugins.
 func NewHost(cfg HostConfig) *Host {
-	h := &Host{log: cfg.Logger, dir: cfg.Dir, hide: cfg.Hide, plugins: map[string]*Plugin{}}
+	h := &Host{log: cfg.Logger, dir: cfg.Dir, hide: cfg.Hide, health: defaultHealth, plugins: map[string]*Plugin{}}
 	if h.log == nil {
 		h.log = slog.Default()
 	}
@@ -248,8 +251,14 @@ func (h *Host) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// tempDir makes a directory for a plugin's sockets.
-func (h *Host) tempDir(name string) (string, error) { return os.MkdirTemp(h.dir, "gotcp-"+name+"-") }
+// tempDir makes a directory for a plugin's sockets. Its name isn't long, for a socket's is 107 octets at most.
+func (h *Host) tempDir(name string) (string, error) {
+	dir, err := os.MkdirTemp(h.dir, "gotcp-"+name[:min(len(name), 16)]+"-")
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(dir)
+}
 
 // Reattach is how another program's go-plugin client takes over a plugin that a host of ours has started.
 type Reattach = plugin.ReattachConfig

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/go-plugin/runner"
+	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
 
 	"github.com/gotcp/gotcp/plugins/internal/border"
@@ -44,12 +46,15 @@ type instance struct {
 	proc     *process
 	finished chan error // gets what a plugin of ours says when its work is done: nil or why it failed
 
-	border *border.Host // nil for a foreign one
-	box    *sandbox.Sandbox
-	dir    string          // of its sockets
-	ctx    context.Context // ends with it, or earlier
-	cancel context.CancelFunc
-	served chan struct{} // closed when the border has ended and nothing of it is left
+	border  *border.Host // nil for a foreign one
+	hostEnd *os.File     // another descriptor of the border's socket, where there is one
+	box     *sandbox.Sandbox
+	dir     string          // of its sockets
+	ctx     context.Context // ends with it, or earlier
+	cancel  context.CancelFunc
+	served  chan struct{} // closed when the border has ended and nothing of it is left
+
+	handing sync.WaitGroup // who listens for a handler
 }
 
 // launch starts the plugin's process and returns when it is ready.
@@ -64,7 +69,15 @@ func (p *Plugin) launch(ctx context.Context) (*instance, error) {
 		err = i.startOwn(ctx)
 	}
 	if err != nil {
+		if late := ctx.Err() != nil; late && !errors.Is(err, ctx.Err()) {
+			err = fmt.Errorf("it wasn't ready in time: %w: %w", context.Cause(ctx), err)
+		}
 		i.close()
+	}
+	if i.proc != nil {
+		i.proc.started()
+	}
+	if err != nil {
 		return nil, err
 	}
 	return i, nil
@@ -107,6 +120,10 @@ func (i *instance) startOwn(ctx context.Context) error {
 		return err
 	}
 	defer pluginEnd.Close() // which Start closes, where it comes to that
+	if i.hostEnd, err = duplicate(hostEnd); err != nil {
+		hostEnd.Close()
+		return err
+	}
 	fd := 3
 	var cmd *exec.Cmd
 	if i.p.spec.Sandbox {
@@ -169,15 +186,17 @@ func (i *instance) start(ctx context.Context, cfg *plugin.ClientConfig, cmd *exe
 	}
 	i.dir = dir
 	cmd.Env, cmd.Dir = append(cmd.Env, spec.Env...), spec.Dir
-	out := &lineWriter{line: func(text []byte) { logLine(i.p.log, "stdout", text) }}
-	errs := &lineWriter{line: func(text []byte) { logLine(i.p.log, "stderr", text) }}
-	cfg.SyncStdout, cfg.SyncStderr = out, errs
-	cfg.Logger = hclogTo(i.p.log)
+	cfg.SyncStdout, cfg.SyncStderr = i.p.lines("stdout"), i.p.lines("stderr")
+	cfg.Logger = hclogTo(i.p.its)
+	cfg.GRPCDialOptions = dialOptions()
 	cfg.UnixSocketConfig = &plugin.UnixSocketConfig{TempDir: dir}
 	cfg.RunnerFunc = func(_ hclog.Logger, with *exec.Cmd, _ string) (runner.Runner, error) {
 		cmd.Env = append(with.Env, cmd.Env...)
-		i.proc = newProcess(cmd, func(stream string, text []byte) { logLine(i.p.log, stream, text) })
+		i.proc = newProcess(cmd, i.p.lines("stdout"), i.p.lines("stderr"))
 		i.proc.starting = ctx
+		if cfg.AutoMTLS {
+			i.proc.dir = dir // one of our own does as it is told
+		}
 		return i.proc, nil
 	}
 	if t, ok := ctx.Deadline(); ok {
@@ -185,9 +204,6 @@ func (i *instance) start(ctx context.Context, cfg *plugin.ClientConfig, cmd *exe
 	}
 	i.client = plugin.NewClient(cfg)
 	i.protocol, err = i.client.Client()
-	if i.proc != nil {
-		i.proc.started()
-	}
 	switch {
 	case err == nil:
 		return nil
@@ -315,11 +331,17 @@ func (i *instance) stop(now context.Context, within time.Duration) {
 func (i *instance) close() {
 	i.cancel()
 	if i.proc != nil {
-		stop := context.AfterFunc(i.p.kill, func() { i.proc.Kill(context.Background()) })
+		kill := func() { i.proc.Kill(context.Background()) }
+		stop := context.AfterFunc(i.p.kill, kill)
+		late := time.AfterFunc(i.p.spec.Stop, kill) // go-plugin waits for an answer as long as it takes
 		i.client.Kill()
 		<-i.proc.ended
+		late.Stop()
 		stop()
+		i.proc.removeSocket()
 	}
+	i.hangUp()
+	i.handing.Wait()
 	i.p.lingering.Go(func() { <-i.served })
 	if i.box != nil {
 		if err := i.box.Close(); err != nil {
@@ -331,4 +353,24 @@ func (i *instance) close() {
 			i.p.log.Warn("the plugin's sockets are still there", "error", err)
 		}
 	}
+}
+
+// duplicate gives another descriptor of a file.
+func duplicate(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
+}
+
+// hangUp has the border end after what the plugin's process has said: a child that it has given its socket to, and that
+// isn't in the plugin's process group any more, may have it open for ever.
+func (i *instance) hangUp() {
+	if i.hostEnd == nil {
+		return
+	}
+	unix.Shutdown(int(i.hostEnd.Fd()), unix.SHUT_RD)
+	i.hostEnd.Close()
+	i.hostEnd = nil
 }

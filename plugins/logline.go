@@ -115,6 +115,7 @@ func slogLevel(l hclog.Level) slog.Level {
 // lineWriter cuts what is written to it into lines and passes each on.
 type lineWriter struct {
 	line func(text []byte)
+	wait func(octets int) // before so many are taken; nil: at once
 
 	mu   sync.Mutex
 	rest []byte // a line that isn't complete
@@ -123,6 +124,9 @@ type lineWriter struct {
 
 // Write implements io.Writer. It never fails.
 func (w *lineWriter) Write(p []byte) (int, error) {
+	if w.wait != nil {
+		w.wait(len(p))
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for text := range bytes.Lines(p) {

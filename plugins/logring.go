@@ -52,7 +52,7 @@ func (r *logRing) Handle(ctx context.Context, rec slog.Record) error {
 		return err
 	}
 	text := strings.TrimSpace(rec.Message + " " + strings.TrimSpace(r.buf.String()))
-	entry := LogRecord{Time: rec.Time, Level: rec.Level, Text: text}
+	entry := LogRecord{Time: rec.Time, Level: rec.Level, Text: strings.Clone(text[:min(len(text), maxLogLine)])}
 	if len(r.records) < ringSize {
 		r.records = append(r.records, entry)
 	} else {

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
-	"sync"
+	"strings"
 	"syscall"
 	"time"
 
@@ -20,8 +22,10 @@ import (
 // process is a go-plugin runner around a command. Go-plugin's own would parse whatever the plugin writes to standard
 // error, wait for an end of standard output that a child of the plugin may put off for ever, and leave such children.
 type process struct {
-	cmd   *exec.Cmd
-	lines *lineWriter // standard error
+	cmd       *exec.Cmd
+	out, errs *lineWriter // standard output after its first line, and standard error
+	dir       string      // in which its socket has to be; "": anywhere
+	socket    string      // where it says that is
 
 	stdout    *io.PipeReader  // the first line of standard output, which go-plugin waits for
 	handshake *io.PipeWriter  // its other end
@@ -33,29 +37,24 @@ type process struct {
 
 var _ runner.Runner = (*process)(nil)
 
-// newProcess prepares a command. What it writes goes to line, but for the first line of standard output.
-func newProcess(cmd *exec.Cmd, line func(stream string, text []byte)) *process {
+// newProcess prepares a command. What it writes goes to out and errs, but for the first line of standard output.
+func newProcess(cmd *exec.Cmd, out, errs *lineWriter) *process {
 	p := &process{
-		cmd: cmd, ended: make(chan struct{}),
+		cmd: cmd, out: out, errs: errs, ended: make(chan struct{}),
 		starting: context.Background(), started: func() bool { return true },
 	}
-	p.lines = &lineWriter{line: func(text []byte) { line("stderr", text) }}
-	r, w := io.Pipe()
-	var first sync.Once
-	p.stdout = r
-	cmd.Stderr = p.lines
-	cmd.Stdout = &lineWriter{line: func(text []byte) {
-		handshake := false
-		first.Do(func() {
-			handshake = true
-			w.Write(append(bytes.TrimRight(text, "\r\n"), '\n'))
-			w.Close()
-		})
-		if !handshake {
-			line("stdout", text)
+	p.stdout, p.handshake = io.Pipe()
+	cmd.Stderr = errs
+	first := true
+	cmd.Stdout = &lineWriter{wait: out.wait, line: func(text []byte) {
+		if !first {
+			out.line(text)
+			return
 		}
+		first = false
+		p.handshake.Write(append(bytes.TrimRight(text, "\r\n"), '\n'))
+		p.handshake.Close()
 	}}
-	p.handshake = w
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
@@ -91,7 +90,7 @@ func (p *process) reap() {
 	}
 	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	p.err = p.cmd.Wait()
-	p.lines.flush()
+	p.errs.flush()
 	p.handshake.Close() // which there may not have been
 	close(p.ended)
 }
@@ -114,6 +113,9 @@ func (p *process) exited() error {
 
 // Kill implements runner.Runner.
 func (p *process) Kill(context.Context) error {
+	if p.cmd.Process == nil {
+		return nil // it could not be started
+	}
 	err := p.cmd.Process.Kill()
 	if errors.Is(err, os.ErrProcessDone) {
 		return nil
@@ -145,9 +147,33 @@ func (p *process) ID() string {
 // Diagnose implements runner.Runner.
 func (p *process) Diagnose(context.Context) string { return "" }
 
-// PluginToHost implements runner.Runner: both are on one host.
+// PluginToHost implements runner.Runner: both are on one host, so that a plugin has a Unix socket. Other addresses could
+// be anybody's, whom the plugin's rules keep it from.
 func (p *process) PluginToHost(network, addr string) (string, string, error) {
+	switch {
+	case network != "unix" || !filepath.IsAbs(addr):
+		return "", "", fmt.Errorf("the plugin says that it listens on %.20q, %.200q: a plugin here has a Unix socket, and "+
+			"says its path", network, addr)
+	case p.dir != "" && !strings.HasPrefix(filepath.Clean(addr), p.dir+"/"):
+		return "", "", fmt.Errorf("the plugin says that it listens on %.200q, which isn't in %s, as it was told", addr, p.dir)
+	}
+	p.socket = addr
 	return network, addr, nil
+}
+
+// removeSocket removes the socket that a plugin has left, which is where it likes where the plugin was made with an old
+// go-plugin. One on which somebody listens is another's.
+func (p *process) removeSocket() {
+	if fi, err := os.Lstat(p.socket); p.socket == "" || err != nil || fi.Mode().Type() != os.ModeSocket {
+		return
+	}
+	c, err := net.Dial("unix", p.socket)
+	switch {
+	case err == nil:
+		c.Close()
+	case errors.Is(err, syscall.ECONNREFUSED):
+		os.Remove(p.socket)
+	}
 }
 
 // HostToPlugin implements runner.Runner.

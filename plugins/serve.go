@@ -51,6 +51,7 @@ func serve(kinds []Kind) int {
 		defer close(worked)
 		if err := work(ctx, np, kinds); err != nil {
 			slog.Error(err.Error())
+			endGroup()
 			os.Exit(1) // the host is gone, or none of ours
 		}
 	}()
@@ -65,6 +66,13 @@ func serve(kinds []Kind) int {
 	case <-time.After(exitGrace):
 	}
 	return 0
+}
+
+// endGroup ends this process with those that it has started, as its host would have done.
+func endGroup() {
+	if pid := os.Getpid(); syscall.Getpgrp() == pid { // in a sandbox another process sees to that
+		syscall.Kill(-pid, syscall.SIGKILL)
+	}
 }
 
 // work does what the plugin is there for, and tells the host when that is done. The error says that there is no host
@@ -132,9 +140,13 @@ func plugCarrier(ctx context.Context, np *netPlugin) (border.Carrier, error) {
 		syscall.CloseOnExec(fd)
 		return border.FD(os.NewFile(uintptr(fd), "border"))
 	}
+	late := time.NewTimer(startTime)
+	defer late.Stop()
 	select {
 	case s := <-np.streams:
 		return border.MuxPlugin(s)
+	case <-late.C:
+		return nil, errors.New("the host opens no stream: it is gone")
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -36,11 +36,11 @@ func (i *instance) serveHandler(ctx context.Context) error {
 		}
 		i.p.log.Info("listening for the handler", "address", ln.Addr().String())
 		stop := context.AfterFunc(i.ctx, func() { ln.Close() })
-		go func() {
+		i.handing.Go(func() {
 			defer stop()
 			defer ln.Close()
 			i.handOver(ln)
-		}()
+		})
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func (i *instance) handOver(ln net.Listener) {
 			if i.ctx.Err() != nil {
 				return
 			}
-			i.p.log.Warn("a connection was not handed over", "from", c.RemoteAddr().String(), "error", err)
+			i.p.its.Warn("a connection was not handed over", "from", c.RemoteAddr().String(), "error", err)
 		}
 	}
 }

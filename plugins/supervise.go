@@ -40,6 +40,9 @@ type Plugin struct {
 	log  *slog.Logger
 	ring *logRing
 
+	limit *logLimit
+	its   *slog.Logger // log for what the plugin says, or can have others say: as often as limit allows
+
 	ctx    context.Context // ends when it is to be stopped
 	cancel context.CancelFunc
 	kill   context.Context // ends when it is not to be waited for any more
@@ -57,22 +60,42 @@ type Plugin struct {
 func newPlugin(h *Host, spec Spec) *Plugin {
 	p := &Plugin{host: h, spec: spec, ring: newLogRing(), first: make(chan struct{}), done: make(chan struct{})}
 	p.log = slog.New(slog.NewMultiHandler(h.log.With("plugin", spec.Name).Handler(), p.ring))
+	p.limit = newLogLimit(p.log.Handler())
+	p.its = slog.New(limited{p.log.Handler(), p.limit})
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.kill, p.killed = context.WithCancel(context.Background())
 	p.status = Status{State: Starting, Since: time.Now()}
 	return p
 }
 
+// lines takes what the plugin writes, and passes it on by lines.
+func (p *Plugin) lines(stream string) *lineWriter {
+	return &lineWriter{
+		line: func(text []byte) {
+			if p.limit.line() {
+				logLine(p.log, stream, text)
+			}
+		},
+		wait: p.limit.read,
+	}
+}
+
 // The times of restarting and of asking for health.
 const (
-	firstDelay  = 100 * time.Millisecond
-	maxDelay    = 30 * time.Second
-	longEnough  = time.Minute // after which a failure counts as the first one
-	startTime   = time.Minute // the longest that a plugin takes until it is ready
-	healthEvery = 10 * time.Second
-	healthTime  = 10 * time.Second // in which an answer is due
-	healthTries = 3                // unanswered in a row, after which the plugin is dead
+	firstDelay = 100 * time.Millisecond
+	maxDelay   = 30 * time.Second
+	longEnough = time.Minute // after which a failure counts as the first one
+	startTime  = time.Minute // the longest that a plugin takes until it is ready
 )
+
+// health says how plugins are asked whether they are well.
+type health struct {
+	every  time.Duration
+	within time.Duration // an answer is due
+	tries  int           // unanswered in a row, after which the plugin is dead
+}
+
+var defaultHealth = health{every: 10 * time.Second, within: 10 * time.Second, tries: 3}
 
 // errDone says that a plugin has done its work.
 var errDone = errors.New("it has done its work")
@@ -80,6 +103,7 @@ var errDone = errors.New("it has done its work")
 // supervise starts the plugin again and again until it is done.
 func (p *Plugin) supervise() {
 	defer close(p.done)
+	defer p.limit.tell()
 	defer p.lingering.Wait()
 	var delay time.Duration
 	for {
@@ -177,7 +201,7 @@ func (p *Plugin) runOnce() error {
 
 // watch returns when the process has ended, has said that it is done, is not well, or is to be stopped.
 func (p *Plugin) watch(inst *instance) error {
-	health := time.NewTicker(healthEvery)
+	health := time.NewTicker(p.host.health.every)
 	defer health.Stop()
 	missed := 0
 	for {
@@ -194,9 +218,10 @@ func (p *Plugin) watch(inst *instance) error {
 			inst.stop(p.kill, p.spec.Stop)
 			return nil
 		case <-health.C:
-			if err := inst.ping(healthTime); err == nil {
+			if err := inst.ping(p.host.health.within); err == nil {
 				missed = 0
-			} else if missed++; missed == healthTries {
+			} else if missed++; missed == p.host.health.tries {
+				inst.proc.Kill(context.Background()) // it wouldn't answer, were it asked to end
 				return fmt.Errorf("it doesn't answer: %w", err)
 			}
 		}
