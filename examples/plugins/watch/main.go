@@ -10,7 +10,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -27,19 +26,23 @@ type watcher struct{ conns map[string]*history }
 
 type history struct{ rtt, cwnd []float64 }
 
-// Observe takes one event in, and draws a line where that is a sample.
+// Observe takes one event in, and prints a line where there is something to see.
 func (w *watcher) Observe(_ context.Context, e plugins.Event) {
-	arrow := "->"
-	if e.Inbound {
-		arrow = "<-"
+	if line := w.draw(e); line != "" {
+		fmt.Println(line)
 	}
+}
+
+// draw is the line for an event, "" where there is none.
+func (w *watcher) draw(e plugins.Event) string {
+	arrow := map[bool]string{true: "<-", false: "->"}[e.Inbound]
 	name := fmt.Sprintf("%s %v %s %v", e.Plugin, e.Local, arrow, e.Remote)
 	switch {
-	case e.Kind == plugins.EventClosed:
-		delete(w.conns, name)
-		fmt.Fprintf(os.Stdout, "%s   closed: %s\n", name, e.Reason)
 	case e.Kind == plugins.EventRefused:
-		fmt.Fprintf(os.Stdout, "%s   %s\n", e.Plugin, e.Reason)
+		return e.Plugin + "   " + e.Reason
+	case e.Kind == plugins.EventClosed && e.Remote.IsValid(): // and not a listener
+		delete(w.conns, name)
+		return name + "   closed: " + e.Reason
 	case e.Kind == plugins.EventSample && e.Info != nil:
 		if w.conns == nil || len(w.conns) > 1000 {
 			w.conns = map[string]*history{}
@@ -52,8 +55,9 @@ func (w *watcher) Observe(_ context.Context, e plugins.Event) {
 		h.rtt = last(append(h.rtt, float64(e.Info.RTT)))
 		h.cwnd = last(append(h.cwnd, float64(e.Info.SndCwnd)))
 		rtt := time.Duration(e.Info.RTT) * time.Microsecond
-		fmt.Fprintf(os.Stdout, "%s   rtt %s  %v   cwnd %s  %d segments\n", name, spark(h.rtt), rtt, spark(h.cwnd), e.Info.SndCwnd)
+		return fmt.Sprintf("%s   rtt %s  %v   cwnd %s  %d segments", name, spark(h.rtt), rtt, spark(h.cwnd), e.Info.SndCwnd)
 	}
+	return ""
 }
 
 func last(v []float64) []float64 { return v[max(0, len(v)-width):] }

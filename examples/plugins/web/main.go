@@ -1,7 +1,7 @@
 // Web is a plugin that is an HTTP server. Its source says nothing about networks but dialer.Listen: started by hand it
 // listens on the kernel's network, launched by gotcp on the network that its host gives it.
 //
-//	go run ./examples/plugins/web &
+//	go run ./examples/plugins/web &          # or with GOTCP_LISTEN=127.0.0.1:8000, say
 //	curl http://127.0.0.1:8080/
 //
 //	go build -o /tmp/web ./examples/plugins/web
@@ -9,12 +9,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/gotcp/gotcp/dialer"
@@ -26,7 +28,7 @@ func main() { plugins.Serve(plugins.Service(Run)) }
 
 // Run serves until ctx ends; requests that are under way are finished.
 func Run(ctx context.Context, _ netapi.Network) error {
-	ln, err := dialer.Listen("tcp", ":8080")
+	ln, err := dialer.Listen("tcp", cmp.Or(os.Getenv(plugins.EnvListen), ":8080"))
 	if err != nil {
 		return err
 	}
@@ -44,8 +46,7 @@ func Run(ctx context.Context, _ netapi.Network) error {
 	return <-ended
 }
 
-// Handler greets at /, gives n octets at /octets?n=, counts what is sent to /count, and fetches from another server at
-// /fetch?url=, which the plugin's rules have to allow.
+// Handler greets, gives n octets, counts what it is sent, and fetches a url, which the plugin's rules have to allow.
 func Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {

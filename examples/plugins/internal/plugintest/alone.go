@@ -1,0 +1,98 @@
+package plugintest
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gotcp/gotcp/netapi"
+	"github.com/gotcp/gotcp/plugins"
+)
+
+// binaries are the programs that were built, by directory.
+var binaries struct {
+	sync.Mutex
+	dir   string
+	paths map[string]string
+}
+
+// Main runs a package's tests, for its TestMain.
+type Main struct{ M interface{ Run() int } }
+
+// Run implements what netns.Main runs: the tests, and then what was built for them is removed.
+func (m Main) Run() int {
+	defer func() { os.RemoveAll(binaries.dir) }()
+	return m.M.Run()
+}
+
+// Build builds the program in a directory, once, and returns its path.
+func Build(t testing.TB, dir string) string {
+	t.Helper()
+	b := &binaries
+	b.Lock()
+	defer b.Unlock()
+	if b.paths[dir] != "" {
+		return b.paths[dir]
+	}
+	source, err := filepath.Abs(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.dir == "" {
+		if b.dir, err = os.MkdirTemp("", "plugintest-"); err != nil {
+			t.Fatal(err)
+		}
+		b.paths = map[string]string{}
+	}
+	path := filepath.Join(b.dir, filepath.Base(source))
+	if out, err := exec.Command("go", "build", "-o", path, source).CombinedOutput(); err != nil {
+		t.Fatalf("go build %s: %v\n%s", source, err, out)
+	}
+	b.paths[dir] = path
+	return path
+}
+
+var listens = regexp.MustCompile(`address=(\S+)\n`)
+
+// Alone starts the program by hand, as it were: no host, and the kernel's network.
+func (e Example) Alone(t *testing.T) *Place {
+	t.Helper()
+	cmd := exec.Command(Build(t, "."))
+	cmd.Env = append(os.Environ(), plugins.EnvListen+"=127.0.0.1:0")
+	log := &Log{}
+	cmd.Stderr = log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := &Place{Network: netapi.Kernel{}, User: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+	p.Stop = sync.OnceValue(func() error {
+		cmd.Process.Signal(syscall.SIGTERM)
+		return cmd.Wait()
+	})
+	t.Cleanup(func() {
+		kill := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
+		defer kill.Stop()
+		if err := p.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("what the program wrote:\n%s", log)
+		}
+	})
+	p.Address = log.Await(t, "the address at which it listens", func(text string) (string, bool) {
+		m := listens.FindStringSubmatch(text)
+		if m == nil {
+			return "", false
+		}
+		_, _, err := net.SplitHostPort(m[1])
+		return m[1], err == nil
+	})
+	return p
+}
