@@ -10,7 +10,8 @@ import (
 // Impaired is a device whose packets suffer an [Impairment] on their way.
 type Impaired struct {
 	inner   Device
-	cfg     Impairment
+	given   Impairment // as the user said it
+	cfg     Impairment // with what was left out
 	clock   Clock
 	epoch   time.Time
 	recv    func(*Frame) // set before the inner device is attached
@@ -31,7 +32,7 @@ func Impair(d Device, cfg Impairment, clock Clock) *Impaired {
 	if clock == nil {
 		clock = WallClock{}
 	}
-	i := &Impaired{inner: d, cfg: cfg.filled(), clock: clock, epoch: clock.Now(), drains: gate.New()}
+	i := &Impaired{inner: d, given: cfg, cfg: cfg.filled(), clock: clock, epoch: clock.Now(), drains: gate.New()}
 	i.out = newShaper(i, Out, func(f *Frame) error { return d.Write(f) })
 	i.in = newShaper(i, In, func(f *Frame) error { i.recv(f); return nil })
 	return i
@@ -106,7 +107,7 @@ func (i *Impaired) Change(cfg Impairment) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	seed := i.cfg.Seed
-	i.cfg = cfg.filled()
+	i.given, i.cfg = cfg, cfg.filled()
 	for _, s := range []*shaper{i.out, i.in} {
 		s.configure()
 		if cfg.Seed != seed {
@@ -116,11 +117,11 @@ func (i *Impaired) Change(cfg Impairment) error {
 	return nil
 }
 
-// Impairment is the present one, what was left out filled in.
+// Impairment is the present one, as it was given.
 func (i *Impaired) Impairment() Impairment {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.cfg
+	return i.given
 }
 
 // Unwrap returns the inner device.
