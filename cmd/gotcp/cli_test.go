@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/gotcp/gotcp/plugins"
 	"github.com/gotcp/gotcp/stack/link/netns"
 )
 
@@ -20,6 +21,10 @@ import (
 const asProgram = "GOTCP_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	plugins.Init()
+	if kind := os.Getenv(asPlugin); kind != "" {
+		plugins.Serve(testPlugins[kind]...)
+	}
 	if os.Getenv(asProgram) != "" {
 		main()
 	}

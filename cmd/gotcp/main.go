@@ -19,9 +19,12 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/gotcp/gotcp/plugins"
 )
 
 func main() {
+	plugins.Init() // of a plugin's namespace this program is the first process, too
 	os.Exit(run(os.Args, os.Stdout, os.Stderr))
 }
 
@@ -93,6 +96,7 @@ program's own: nobody needs to be root. The stack is 10.77.0.2, the kernel 10.77
    gotcp serve http . -- curl http://10.77.0.2/  the kernel's curl fetches from a server on the stack
    gotcp serve echo -- nc 10.77.0.2 7            talk to the stack
    gotcp ping 10.77.0.1                          the stack pings the kernel
+   gotcp plugin run --listen 'tcp *:80' -- ./web run a plugin that has a network and rules of its own
 
 All verbs take a network by --net, or else from the environment variable GOTCP_NET:
 
@@ -122,6 +126,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			pingCommand(),
 			benchCommand(),
 			parityCommand(),
+			pluginCommand(),
 		},
 		Action:         unknownVerb,
 		ExitErrHandler: func(*cli.Context, error) {}, // status does it
