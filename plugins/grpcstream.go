@@ -57,7 +57,7 @@ func (*netPlugin) Client(*plugin.MuxBroker, *rpc.Client) (any, error) { return n
 
 // connect takes a stream of the host's, and lasts as long as it is in use. The host has one.
 func (p *netPlugin) connect(s grpc.ServerStream) error {
-	c := newStreamConn(s, nil)
+	c := newStreamConn(s, func() {}) // connect's end is the stream's
 	select {
 	case p.streams <- c:
 	default:
@@ -78,10 +78,7 @@ func openStream(ctx context.Context, c *grpc.ClientConn) (io.ReadWriteCloser, er
 		cancel()
 		return nil, err
 	}
-	return newStreamConn(s, func() error {
-		defer cancel() // which ends a Read
-		return s.CloseSend()
-	}), nil
+	return newStreamConn(s, cancel), nil // not CloseSend, which must not be called during SendMsg
 }
 
 // messages is what the two ends of a gRPC stream have in common.
@@ -92,16 +89,16 @@ type messages interface {
 
 // streamConn makes a stream of octets of a stream of messages. One goroutine may read and one write at a time.
 type streamConn struct {
-	s     messages
-	rest  []byte // received and not read
-	end   func() error
-	once  sync.Once
-	ended error
+	s    messages
+	rest []byte // received and not read
+	end  func()
+	once sync.Once
 
 	closed chan struct{}
 }
 
-func newStreamConn(s messages, end func() error) *streamConn {
+// newStreamConn makes one. Its Close calls end, which has to end a Read and a Write, too.
+func newStreamConn(s messages, end func()) *streamConn {
 	return &streamConn{s: s, end: end, closed: make(chan struct{})}
 }
 
@@ -136,9 +133,7 @@ func (c *streamConn) Write(p []byte) (n int, err error) {
 func (c *streamConn) Close() error {
 	c.once.Do(func() {
 		close(c.closed)
-		if c.end != nil {
-			c.ended = c.end()
-		}
+		c.end()
 	})
-	return c.ended
+	return nil
 }

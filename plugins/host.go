@@ -251,13 +251,24 @@ func (h *Host) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// tempDir makes a directory for a plugin's sockets. Its name isn't long, for a socket's is 107 octets at most.
-func (h *Host) tempDir(name string) (string, error) {
-	dir, err := os.MkdirTemp(h.dir, "gotcp-"+name[:min(len(name), 16)]+"-")
+// maxSocketPath is how long a Unix socket's path may be, in octets, and socketName about what go-plugin calls one.
+const (
+	maxSocketPath = 107
+	socketName    = "/plugin1234567890"
+)
+
+// tempDir makes a directory for a plugin's sockets. Its name is short, to leave room in their paths.
+func (h *Host) tempDir() (string, error) {
+	dir, err := os.MkdirTemp(h.dir, "gotcp-")
 	if err != nil {
 		return "", err
 	}
-	return filepath.Abs(dir)
+	dir, err = filepath.Abs(dir)
+	if err == nil && len(dir)+len(socketName) > maxSocketPath {
+		err = fmt.Errorf("%s: a socket's path may have %d octets: give HostConfig.Dir a shorter one", dir, maxSocketPath)
+		os.Remove(dir)
+	}
+	return dir, err
 }
 
 // Reattach is how another program's go-plugin client takes over a plugin that a host of ours has started.

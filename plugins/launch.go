@@ -180,7 +180,7 @@ func (i *instance) carrier(hostEnd *os.File) (border.Carrier, error) {
 // start runs the command under go-plugin.
 func (i *instance) start(ctx context.Context, cfg *plugin.ClientConfig, cmd *exec.Cmd) error {
 	spec := &i.p.spec
-	dir, err := i.p.host.tempDir(spec.Name)
+	dir, err := i.p.host.tempDir()
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func (i *instance) start(ctx context.Context, cfg *plugin.ClientConfig, cmd *exe
 	cfg.GRPCDialOptions = dialOptions()
 	cfg.UnixSocketConfig = &plugin.UnixSocketConfig{TempDir: dir}
 	cfg.RunnerFunc = func(_ hclog.Logger, with *exec.Cmd, _ string) (runner.Runner, error) {
-		cmd.Env = append(with.Env, cmd.Env...)
+		cmd.Env = append(append(with.Env, cmd.Env...), plugin.EnvUnixSocketDir+"="+dir) // not in one within that
 		i.proc = newProcess(cmd, i.p.lines("stdout"), i.p.lines("stderr"))
 		i.proc.starting = ctx
 		if cfg.AutoMTLS {

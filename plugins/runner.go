@@ -91,8 +91,8 @@ func (p *process) reap() {
 	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	p.err = p.cmd.Wait()
 	p.errs.flush()
-	p.handshake.Close() // which there may not have been
 	close(p.ended)
+	p.handshake.Close() // which there may not have been
 }
 
 // Wait implements runner.Runner.
