@@ -126,7 +126,12 @@ type hosting struct {
 
 func newHosting(t testing.TB) *hosting {
 	t.Helper()
-	h := &hosting{fabric: newFabric(t), dir: t.TempDir(), log: &testLog{}}
+	return newHostingOn(t, newFabric(t))
+}
+
+func newHostingOn(t testing.TB, f *Fabric) *hosting {
+	t.Helper()
+	h := &hosting{fabric: f, dir: t.TempDir(), log: &testLog{}}
 	h.Host = NewHost(HostConfig{Logger: slog.New(slog.NewTextHandler(h.log, nil)), Dir: h.dir})
 	h.net = newNet(t, h.fabric, "test", anything(t))
 	t.Cleanup(func() {
@@ -153,7 +158,8 @@ func (h *hosting) spec(t testing.TB, kind string) Spec {
 		t.Fatal(err)
 	}
 	return Spec{
-		Name: kind, Command: []string{exe}, Env: []string{envTestPlugin + "=" + kind},
+		// The race detector would have each plugin sleep before it exits.
+		Name: kind, Command: []string{exe}, Env: []string{envTestPlugin + "=" + kind, "GORACE=atexit_sleep_ms=0"},
 		Net: newNet(t, h.fabric, kind, anything(t)),
 	}
 }
