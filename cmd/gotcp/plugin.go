@@ -42,8 +42,8 @@ and PORTS are such as 443 or 80,8000-8100.`,
 			if c.NArg() == 0 {
 				return usagef("plugin: say what to do: run, list, inspect, stop, logs or net\nSee gotcp plugin --help")
 			}
-			return usagef("plugin: nothing is called %q: there are run, list, inspect, stop, logs and net\nSee gotcp plugin --help",
-				c.Args().First())
+			return usagef("plugin: nothing is called %q: there are run, list, inspect, stop, logs and net\n"+
+				"See gotcp plugin --help", c.Args().First())
 		},
 	}
 }
@@ -119,7 +119,8 @@ func named(c *cli.Context) (*control.Client, string, error) {
 		return nil, "", usagef("plugin %s: %d plugins are called %s: say whose by --supervisor PID: %s",
 			verb, len(found), name, strings.Join(pids, " or "))
 	case len(names) == 0 && c.Int("supervisor") != 0:
-		return nil, "", fmt.Errorf("no gotcp plugin run has the process number %d: see gotcp plugin list", c.Int("supervisor"))
+		return nil, "", fmt.Errorf("no gotcp plugin run has the process number %d: see gotcp plugin list",
+			c.Int("supervisor"))
 	case len(names) == 0:
 		return nil, "", errors.New("no plugin runs: start one by gotcp plugin run")
 	}

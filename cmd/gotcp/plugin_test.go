@@ -52,8 +52,8 @@ func TestPluginWrongUsage(t *testing.T) {
 	for line, text := range map[string]string{
 		"":                                   "say what to do: run, list, inspect, stop, logs or net",
 		"start":                              `nothing is called "start": there are run, list`,
-		"run":                                "there is nothing to run: open gotcp.yaml: no such file or directory: write such a file",
-		"run web":                            `is "web" a plugin of a file? Then say which by --file. To run it: gotcp plugin run -- web`,
+		"run":                                "there is nothing to run: open gotcp.yaml: no such file or directory: write",
+		"run web":                            `is "web" a plugin of a file? Then say which by --file. To run it: gotcp`,
 		"run -f /no/such":                    "/no/such: no such file",
 		"run -f " + file:                     file + ":1: plugins.a.allow: guard: rule",
 		"run -f " + file + " -- x":           "leave one out",
@@ -97,14 +97,15 @@ func TestPluginWrongUsage(t *testing.T) {
 func buildKV(t *testing.T, pkg string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "kv")
-	out, err := exec.Command("go", "build", "-o", path, "github.com/hashicorp/go-plugin/examples/grpc"+pkg).CombinedOutput()
-	if err != nil {
+	pkg = "github.com/hashicorp/go-plugin/examples/grpc" + pkg
+	if out, err := exec.Command("go", "build", "-o", path, pkg).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return path
 }
 
-// TestPluginForeign: an unmodified plugin is offered to its own host, and so is an unmodified host's plugin in its place.
+// TestPluginForeign: an unmodified plugin is offered to its own host, and confined where an unmodified host starts
+// gotcp in its place.
 func TestPluginForeign(t *testing.T) {
 	netns.Require(t)
 	kv := buildKV(t, "/plugin-go-grpc")
@@ -229,7 +230,8 @@ func TestPlot(t *testing.T) {
 		!strings.Contains(lines[3], strings.Repeat("█", plotWidth)+"  10 ") || !strings.Contains(lines[3], "1.0 Mbit/s") {
 		t.Errorf("the first connection is drawn as %q", lines[3])
 	}
-	if !strings.HasPrefix(lines[4], "10.77.0.2:80 <- 10.77.0.1:2") || !strings.Contains(lines[4], strings.Repeat("▁", plotWidth)) {
+	if !strings.HasPrefix(lines[4], "10.77.0.2:80 <- 10.77.0.1:2") ||
+		!strings.Contains(lines[4], strings.Repeat("▁", plotWidth)) {
 		t.Errorf("the idle connection is drawn as %q", lines[4])
 	}
 	var out bytes.Buffer

@@ -40,8 +40,8 @@ func eventText(e *plugins.Event) string {
 		words = append(words, fmt.Sprintf("in %s, out %s", formatSize(int64(e.In)), formatSize(int64(e.Out))))
 	}
 	if i := e.Info; i != nil && e.Kind == plugins.EventSample {
-		words = append(words, fmt.Sprintf("rtt %v, cwnd %d, retransmitted %d", time.Duration(i.RTT)*time.Microsecond, i.SndCwnd,
-			i.TotalRetrans))
+		words = append(words, fmt.Sprintf("rtt %v, cwnd %d, retransmitted %d", time.Duration(i.RTT)*time.Microsecond,
+			i.SndCwnd, i.TotalRetrans))
 	}
 	if e.Reason != "" {
 		words = append(words, e.Reason)

@@ -62,7 +62,8 @@ func pluginFlags() []cli.Flag {
 		parsedFlag("allow", "let it reach what `RULE` says, such as 'tcp api.example.com:443'", guard.ParseRule),
 		parsedFlag("deny", "keep it from what `RULE` says, whatever else allows that", guard.ParseRule),
 		parsedFlag("listen", "let it announce what `RULE` says, such as 'tcp *:80'", guard.ParseRule),
-		parsedFlag("serve", "listen at `ADDRESS`, such as :7000, for a plugin that handles connections", plugincfg.ParseServe),
+		parsedFlag("serve", "listen at `ADDRESS`, such as :7000, for a plugin that handles connections",
+			plugincfg.ParseServe),
 		parsedFlag("publish", "let `PORT` of a foreign plugin be reached", plugincfg.ParsePort),
 		parsedFlag("quota", "bound it by `KEY=N`, such as conns=100,in=1GiB", plugincfg.ParseQuota),
 		parsedFlag("address", "have its network be `ADDRESS`; else the first that is free", plugincfg.ParseAddress),
@@ -70,7 +71,7 @@ func pluginFlags() []cli.Flag {
 		parsedFlag("dns", "have it ask the name server `ADDRESS`", plugincfg.ParseServer),
 		parsedFlag("impair", "have its link be bad: `KEY=VALUE`, such as loss=1%,delay=20ms", plugincfg.ParseImpair),
 		&cli.StringFlag{Name: "pcap", Usage: "write all packets of its network to `FILE`, for Wireshark or tshark -r FILE"},
-		parsedFlag("cookie", "what a foreign plugin wants to see: `KEY=VALUE`, or terraform, vault, nomad, ...; else found out",
+		parsedFlag("cookie", "what a foreign plugin wants to see: `KEY=VALUE`, or terraform, vault, ...; else found out",
 			plugins.CookieOf),
 		parsedFlag("versions", "offer version `N` of a foreign plugin's protocol", plugincfg.ParseVersion),
 		&cli.BoolFlag{Name: "sandbox", Usage: "keep a gotcp plugin, too, from the kernel's network, as a foreign one is"},
@@ -87,9 +88,10 @@ func checkedName(text string) (string, error) { return text, plugincfg.CheckName
 // pluginOfFlags is the plugin that the command line describes.
 func pluginOfFlags(c *cli.Context, command []string) *plugincfg.Plugin {
 	p := &plugincfg.Plugin{
-		Name: valueOf[string](c, "name"), Command: command, Kind: valueOf[plugincfg.Kind](c, "kind"), Sandbox: c.Bool("sandbox"),
-		Cookie: valueOf[plugins.Cookie](c, "cookie"), Versions: valuesOf[int](c, "versions"),
-		Publish: valuesOf[uint16](c, "publish"), Serve: valuesOf[string](c, "serve"), Address: valueOf[netip.Addr](c, "address"),
+		Name: valueOf[string](c, "name"), Command: command, Kind: valueOf[plugincfg.Kind](c, "kind"),
+		Sandbox: c.Bool("sandbox"), Cookie: valueOf[plugins.Cookie](c, "cookie"), Versions: valuesOf[int](c, "versions"),
+		Publish: valuesOf[uint16](c, "publish"), Serve: valuesOf[string](c, "serve"),
+		Address: valueOf[netip.Addr](c, "address"),
 		Rules: guard.Rules{
 			Allow: valuesOf[guard.Rule](c, "allow"), Deny: valuesOf[guard.Rule](c, "deny"),
 			Listen: valuesOf[guard.Rule](c, "listen"),
@@ -150,7 +152,9 @@ func chosen(cfg *plugincfg.Config, file string, names []string) (*plugincfg.Conf
 		}
 	}
 	if len(names) > 0 {
-		cfg.Plugins = slices.DeleteFunc(cfg.Plugins, func(p *plugincfg.Plugin) bool { return !slices.Contains(names, p.Name) })
+		cfg.Plugins = slices.DeleteFunc(cfg.Plugins, func(p *plugincfg.Plugin) bool {
+			return !slices.Contains(names, p.Name)
+		})
 	}
 	return cfg, nil
 }

@@ -49,11 +49,19 @@ func (s *supervisor) begin(ctx context.Context, dir string, log *slog.Logger) (e
 	if err := s.openNets(); err != nil {
 		return err
 	}
-	s.host = plugins.NewHost(plugins.HostConfig{Logger: log})
+	s.host = plugins.NewHost(plugins.HostConfig{Logger: log, Hide: hidden(dir)})
 	if dir != "" {
 		s.server, err = control.Serve(dir, control.NewHost(s.host), log)
 	}
 	return err
+}
+
+// hidden are the directories that plugins in sandboxes don't see: from there they could change their own rules.
+func hidden(dir string) []string {
+	if dir == "" {
+		return nil
+	}
+	return []string{dir}
 }
 
 // openFabric opens the network that the plugins' are cut from, and gives these their addresses.

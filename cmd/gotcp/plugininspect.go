@@ -128,7 +128,8 @@ func writeBounds(w io.Writer, d *control.Detail, _ time.Time) error {
 		switch _, counted := used[key]; {
 		case limit == 0:
 		case counted:
-			fmt.Fprintf(t, "quota\t%s\t%s of %s\t%d%%\n", key, quotaText(key, used[key]), quotaText(key, limit), 100*used[key]/limit)
+			fmt.Fprintf(t, "quota\t%s\t%s of %s\t%d%%\n", key, quotaText(key, used[key]), quotaText(key, limit),
+				int64(100*float64(used[key])/float64(limit))) // without an overflow
 		default:
 			fmt.Fprintf(t, "quota\t%s\t%s\n", key, quotaText(key, limit))
 		}

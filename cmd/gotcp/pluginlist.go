@@ -22,7 +22,8 @@ func pluginListCommand() *cli.Command {
 		Flags: []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 0 {
-				return usagef("plugin list: it takes no arguments: for one plugin there is gotcp plugin inspect %s", c.Args().First())
+				return usagef("plugin list: it takes no arguments: for one plugin there is gotcp plugin inspect %s",
+					c.Args().First())
 			}
 			if err := noCommand(c); err != nil {
 				return err

@@ -45,7 +45,8 @@ Quotas are ` + quotaHelp,
 }
 
 // quotaHelp says what quotas there are.
-const quotaHelp = `conns, listeners and sockets (at once), in and out (octets, altogether), dials and lookups (per second).`
+const quotaHelp = "conns, listeners and sockets (at once), in and out (octets, altogether), " +
+	"dials and lookups (per second)."
 
 func pluginNet(c *cli.Context) error {
 	if err := noCommand(c); err != nil {

@@ -54,17 +54,19 @@ func (s *supervisor) tell() error {
 			fmt.Fprintf(s.out, "\n%s is for its own program, whose go-plugin client reattaches by\n%s\n", p.Name, text)
 		}
 		if p.Env != "" {
-			fmt.Fprintf(s.out, "and Terraform by (write another source's name where the provider isn't HashiCorp's)\nexport %s\n", p.Env)
+			fmt.Fprintf(s.out, "and Terraform by (write another source's name where the provider isn't HashiCorp's)\n"+
+				"export %s\n", p.Env)
 		}
 	}
 	for _, name := range ruleless(s.cfg) {
 		fmt.Fprintf(s.errs, "\n%s\n", defaultDeny(name))
 	}
 	if s.spec.Kind == netspec.Private {
-		fmt.Fprintf(s.errs, "\nnobody outside of its namespace reaches a private network; what is to reach it is run by\n   %s COMMAND\n",
-			nsenter())
+		fmt.Fprintf(s.errs, "\nnobody outside of its namespace reaches a private network; what is to reach it is run by\n"+
+			"   %s COMMAND\n", nsenter())
 	}
-	fmt.Fprint(s.errs, "\ngotcp plugin list, inspect, net, logs and stop, in another terminal, tell more; Ctrl-C stops\n\n")
+	fmt.Fprint(s.errs, "\ngotcp plugin list, inspect, net, logs and stop, in another terminal, tell more; "+
+		"Ctrl-C stops\n\n")
 	return nil
 }
 
@@ -105,7 +107,8 @@ func terraformEnv(spec plugins.Spec, r *control.Reattach) string {
 // nsenter is the command that runs another one in this program's namespaces.
 func nsenter() string {
 	command := fmt.Sprintf("nsenter -t %d -n", os.Getpid())
-	if m, err := os.ReadFile("/proc/self/uid_map"); err == nil && strings.Join(strings.Fields(string(m)), " ") != "0 0 4294967295" {
+	m, err := os.ReadFile("/proc/self/uid_map")
+	if err == nil && strings.Join(strings.Fields(string(m)), " ") != "0 0 4294967295" {
 		command += " -U --preserve-credentials"
 	}
 	return command

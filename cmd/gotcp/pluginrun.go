@@ -49,8 +49,8 @@ all between the two, and confines the plugin:
    KV_PLUGIN="gotcp plugin run --allow '*.example.com' -- ./kv-go-grpc" ./kv get hello`,
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Value: plugincfg.FileName, Usage: "the plugins of `FILE`"},
-			&cli.StringFlag{Name: "net", Usage: "the `NETWORK` that theirs are made of: " + netspec.Usage + "; else that of the " +
-				"file, of " + dialer.EnvNet + ", or kernel"},
+			&cli.StringFlag{Name: "net", Usage: "the `NETWORK` that theirs are made of: " + netspec.Usage +
+				"; else that of the file, of " + dialer.EnvNet + ", or kernel"},
 			jsonFlag(),
 		}, pluginFlags()...),
 		Action: pluginRun,

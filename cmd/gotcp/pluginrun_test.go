@@ -30,6 +30,7 @@ const asPlugin = "GOTCP_TEST_PLUGIN"
 var testPlugins = map[string][]plugins.Kind{
 	"server": {plugins.Service(serverService)},
 	"client": {plugins.Service(clientService)},
+	"spy":    {plugins.Service(spyService)},
 	"deaf":   {plugins.Service(func(context.Context, netapi.Network) error { select {} })},
 	"done":   {plugins.Service(func(context.Context, netapi.Network) error { return nil })},
 	"failed": {plugins.Service(func(context.Context, netapi.Network) error { return errors.New("no fuel") })},
@@ -62,6 +63,17 @@ func clientService(ctx context.Context, _ netapi.Network) error {
 	slog.Info("the server said", "text", text, "error", err)
 	_, err = dialer.Dial("tcp", "192.0.2.1:443")
 	slog.Info("tried", "error", fmt.Sprint(err))
+	<-ctx.Done()
+	return nil
+}
+
+// spyService tries to change its own rules by its supervisor's socket.
+func spyService(ctx context.Context, _ netapi.Network) error {
+	found, err := control.Find(os.Getenv(control.EnvDir))
+	for _, c := range found {
+		_, err = c.Change(ctx, "spy", control.Change{Revive: true})
+	}
+	slog.Info("spied", "sockets", len(found), "changed", err == nil && len(found) > 0)
 	<-ctx.Done()
 	return nil
 }
@@ -259,7 +271,8 @@ func TestPlugins(t *testing.T) {
 	want(t, r.gotcp(t, "net", "client", "--allow", "tcp 192.0.2.1:443,80", "--quota", "conns=5", "--impair", "none"), 0,
 		"allow   tcp 192.0.2.1:80,443\n", "quota   conns=5")
 	want(t, r.gotcp(t, "net", "client"), 0, "allow   tcp 192.0.2.1:80,443\n") // it was kept
-	want(t, r.gotcp(t, "net", "client", "--remove", "udp *"), 1, `there is no rule "udp *" to remove: there are "tcp server:7"`)
+	want(t, r.gotcp(t, "net", "client", "--remove", "udp *"), 1,
+		`there is no rule "udp *" to remove: there are "tcp server:7"`)
 	want(t, r.gotcp(t, "net", "client", "--kill"), 0, "the network is off: --revive switches it on")
 	want(t, r.gotcp(t, "list"), 0, "running, network off")
 	want(t, r.gotcp(t, "net", "ftp"), 1, `no plugin is called "ftp": there are client, server`)
@@ -274,7 +287,8 @@ func TestPlugins(t *testing.T) {
 func TestPluginFollow(t *testing.T) {
 	r, _ := startPlugins(t, "-f", testFile(t, twoPlugins))
 	r.await(t, `"tried"`)
-	events, logs := r.gotcp(t, "inspect", "client", "--events", "--sample", "100ms", "--json"), r.gotcp(t, "logs", "client", "-f")
+	events := r.gotcp(t, "inspect", "client", "--events", "--sample", "100ms", "--json")
+	logs := r.gotcp(t, "logs", "client", "-f")
 	told, err := events.StdoutPipe()
 	if err == nil {
 		err = events.Start()
@@ -355,7 +369,24 @@ func TestPluginSecondSignal(t *testing.T) {
 	}
 }
 
-// TestPluginPrivate: a supervisor in a namespace of its own is found from outside, and its plugins from the kernel's end.
+// TestPluginSpies: a plugin cannot say by itself what it may do, and one in a sandbox doesn't even see where.
+func TestPluginSpies(t *testing.T) {
+	netns.Require(t)
+	for want, more := range map[string][]string{
+		`"changed":false,"sockets":1`: nil, `"changed":false,"sockets":0`: {"--sandbox"},
+	} {
+		args := append(more, "--net", "loopback", "--name", "spy", "--env", asPlugin+"=spy", "--", os.Args[0])
+		r, _ := startPlugins(t, args...)
+		r.await(t, `"spied"`)
+		if !strings.Contains(r.stderr.String(), want) {
+			t.Errorf("%v: it doesn't say %s:\n%s", more, want, r.stderr)
+		}
+		r.end(t, 130)
+	}
+}
+
+// TestPluginPrivate: a supervisor in a namespace of its own is found from outside, and its plugins are reached by the
+// kernel's TCP in that.
 func TestPluginPrivate(t *testing.T) {
 	netns.Require(t)
 	r, told := startPlugins(t, "--net", "private", "--name", "s", "--env", asPlugin+"=server", "--listen", "tcp *:7",
@@ -363,6 +394,12 @@ func TestPluginPrivate(t *testing.T) {
 	if len(told.Plugins) != 1 || told.Plugins[0].Address.String() != "10.77.0.2" {
 		t.Fatalf("%+v", told)
 	}
+	r.await(t, `"listening"`)
 	want(t, r.gotcp(t, "inspect", "s"), 0, "10.77.0.2", "listen  tcp *:7")
+	dial := r.gotcp(t)
+	dial.Args = []string{"nsenter", "-t", fmt.Sprint(told.Supervisor), "-n", dial.Path, "dial", "--net", "kernel",
+		"10.77.0.2:7"}
+	dial.Path, dial.Stdin = "/usr/bin/nsenter", strings.NewReader("what comes back")
+	want(t, dial, 0, "what comes back")
 	r.end(t, 128+int(syscall.SIGINT))
 }

@@ -139,8 +139,8 @@ func (p *plot) lines() []string {
 		if len(c.rtt) > 0 {
 			rtt, cwnd = fmt.Sprint(time.Duration(latest(c.rtt))*time.Microsecond), fmt.Sprint(latest(c.cwnd))
 		}
-		fmt.Fprintf(t, "%v %s %v\t%s\t%s\t%s\t%s\t%s\t%s\n", c.conn.Local, arrow, c.conn.Remote, spark(c.rtt), rtt, spark(c.cwnd),
-			cwnd, spark(c.bps), formatRate(int64(latest(c.bps)/8), time.Second))
+		fmt.Fprintf(t, "%v %s %v\t%s\t%s\t%s\t%s\t%s\t%s\n", c.conn.Local, arrow, c.conn.Remote, spark(c.rtt), rtt,
+			spark(c.cwnd), cwnd, spark(c.bps), formatRate(int64(latest(c.bps)/8), time.Second))
 	}
 	t.Flush()
 	return append(lines, strings.Split(strings.TrimRight(text.String(), "\n"), "\n")...)

@@ -8,7 +8,6 @@ import (
 	"github.com/gotcp/gotcp/cmd/gotcp/internal/plugincfg"
 	"github.com/gotcp/gotcp/plugins"
 	"github.com/gotcp/gotcp/plugins/guard"
-	"github.com/gotcp/gotcp/stack/link"
 )
 
 // maxRules bounds a network's rules of each list.
@@ -23,23 +22,11 @@ func mistakef(format string, args ...any) error { return mistake{fmt.Errorf(form
 
 // bounds tells what bounds a network.
 func bounds(n *plugins.Net) *Net {
-	r := n.Rules()
+	r, impair := n.Rules(), n.Impairment()
 	return &Net{
-		Rules: Rules{orEmpty(r.Allow), orEmpty(r.Deny), orEmpty(r.Listen)}, Quota: Quota(n.Quota()), Impair: impairment(n),
+		Rules: Rules{orEmpty(r.Allow), orEmpty(r.Deny), orEmpty(r.Listen)}, Quota: Quota(n.Quota()), Impair: impair.String(),
 		Off: n.Killed(),
 	}
-}
-
-// impairment is how bad the way to a network is, without defaults of what isn't done.
-func impairment(n *plugins.Net) string {
-	i := n.Impairment()
-	if i.Burst.P == 0 {
-		i.Burst = link.Burst{}
-	}
-	if i.Reorder == 0 {
-		i.ReorderGap, i.ReorderDelay = 0, 0
-	}
-	return i.String()
 }
 
 // orEmpty is a list that JSON has as one, also where it is empty.
@@ -183,15 +170,14 @@ func remedy(plugin string, e *guard.RefusedError) string {
 			}
 		}
 		return ""
-	case e.Op == "lookup":
-		return command + " --allow " + quote(e.Address)
 	}
-	rule, err := guard.ParseRule(e.Network + " " + e.Address)
-	switch {
-	case err != nil:
+	list := " --allow "
+	if e.Op == "listen" || e.Op == "accept" {
+		list = " --listen "
+	}
+	rule := e.Suggestion()
+	if _, err := guard.ParseRule(rule); err != nil {
 		return ""
-	case e.Op == "listen" || e.Op == "accept":
-		return command + " --listen " + quote(rule.String())
 	}
-	return command + " --allow " + quote(rule.String())
+	return command + list + quote(rule)
 }

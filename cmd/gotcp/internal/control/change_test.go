@@ -24,7 +24,7 @@ func rules(t testing.TB, list ...string) (rules []guard.Rule) {
 	return rules
 }
 
-// TestChangeRules: what is added is there once, what is removed is gone, and the rules that were there stay as they are.
+// TestChangeRules: what is added is there once, what is removed is gone, and what was there is left alone.
 func TestChangeRules(t *testing.T) {
 	have := guard.Rules{Allow: rules(t, "a:1", "b:2"), Deny: rules(t, "b:2"), Listen: rules(t, "tcp *:80")}
 	for _, c := range []struct {
@@ -71,7 +71,7 @@ func TestRemedy(t *testing.T) {
 		"--listen 'tcp *:80'":           {Op: "listen", Network: "tcp", Address: "*:80"},
 		"--remove 'tcp *:25'":           {Op: "dial", Network: "tcp", Address: "192.0.2.1:25", Rule: "tcp *:25"},
 		"--quota conns=20":              {Op: "dial", Network: "tcp", Address: "192.0.2.1:443", Quota: "Conns", Limit: 10},
-		"--quota in=2048":               {Op: "read", Network: "tcp", Address: "192.0.2.1:443", Quota: "BytesIn", Limit: 1024},
+		"--quota in=2048":               {Op: "read", Network: "tcp", Address: "192.0.2.1:44", Quota: "BytesIn", Limit: 1024},
 		"--revive":                      {Op: "dial", Network: "tcp", Address: "192.0.2.1:443", Rule: "*", Killed: true},
 	} {
 		if got := remedy("web", &e); got != "gotcp plugin net web "+want {

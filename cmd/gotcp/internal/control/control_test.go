@@ -173,7 +173,8 @@ func TestAskWrongly(t *testing.T) {
 			t.Errorf("%s: %v; want ErrNotFound", what, err)
 		}
 	}
-	if _, err := c.Change(t.Context(), "web", Change{Kill: true, Revive: true}); err == nil || err.Error() != "leave one out" {
+	_, err := c.Change(t.Context(), "web", Change{Kill: true, Revive: true})
+	if err == nil || err.Error() != "leave one out" {
 		t.Errorf("%v; want the supervisor's words", err)
 	}
 	for body, want := range map[string]string{

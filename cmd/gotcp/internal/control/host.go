@@ -88,8 +88,8 @@ func (s *host) Inspect(ctx context.Context, name string) (*Detail, error) {
 	}
 	spec := p.Spec()
 	d := &Detail{
-		Plugin: summary(p), Command: spec.Command, Foreign: spec.Foreign != nil, Restart: spec.Restart, Bounds: *bounds(spec.Net),
-		Conns: []Conn{}, Refusals: []Refusal{},
+		Plugin: summary(p), Command: spec.Command, Foreign: spec.Foreign != nil, Restart: spec.Restart,
+		Bounds: *bounds(spec.Net), Conns: []Conn{}, Refusals: []Refusal{},
 	}
 	for _, c := range spec.Net.Conns() {
 		d.Conns = append(d.Conns, Conn(c))
@@ -112,17 +112,10 @@ func ReattachOf(p *plugins.Plugin) *Reattach {
 	if err != nil || r == nil || r.Addr == nil {
 		return nil
 	}
-	to := &Reattach{
+	return &Reattach{
 		Protocol: string(r.Protocol), ProtocolVersion: r.ProtocolVersion, Pid: r.Pid, Test: true,
 		Addr: ReattachAddr{r.Addr.Network(), r.Addr.String()},
 	}
-	if to.Pid == 0 {
-		to.Pid = p.Status().PID
-	}
-	if v := p.Spec().Foreign.Versions; to.ProtocolVersion == 0 && len(v) == 1 {
-		to.ProtocolVersion = v[0]
-	}
-	return to
 }
 
 // Stop implements Host. The plugin's network ends with it.

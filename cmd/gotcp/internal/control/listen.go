@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+	"golang.org/x/time/rate"
 )
 
 // listen makes a socket in dir. It has its name only when somebody listens, for who finds a socket without a listener
@@ -44,7 +45,8 @@ func listen(dir string) (*net.UnixListener, string, error) {
 // is confined can't leave its descent, for the first process in its namespace takes its orphans.
 type strangers struct {
 	*net.UnixListener
-	log *slog.Logger
+	log  *slog.Logger
+	told *rate.Sometimes // of those who were sent away, who may come without end
 }
 
 // Accept implements net.Listener.
@@ -61,7 +63,9 @@ func (s strangers) Accept() (net.Conn, error) {
 		if err == nil {
 			return c, nil
 		}
-		s.log.Warn("somebody who may not tried to look at, or change, what plugins may do", "pid", pid, "error", err)
+		s.told.Do(func() {
+			s.log.Warn("somebody who may not tried to look at, or change, what plugins may do", "pid", pid, "error", err)
+		})
 		c.Close()
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"golang.org/x/net/netutil"
+	"golang.org/x/time/rate"
 
 	"github.com/gotcp/gotcp/plugins"
 )
@@ -45,7 +46,7 @@ func Serve(dir string, h Host, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the socket for gotcp plugin list, inspect and so on: %w", err)
 	}
-	return serve(strangers{ln, log}, path, h, log), nil
+	return serve(strangers{ln, log, &rate.Sometimes{First: 1, Interval: time.Minute}}, path, h, log), nil
 }
 
 // serve begins to serve whoever the listener accepts. path is that of its socket.

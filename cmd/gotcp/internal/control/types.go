@@ -149,7 +149,8 @@ type Change struct {
 
 // IsZero reports whether it changes nothing.
 func (c *Change) IsZero() bool {
-	return len(c.Allow)+len(c.Deny)+len(c.Listen)+len(c.Remove)+len(c.Quota) == 0 && c.Impair == nil && !c.Kill && !c.Revive
+	return len(c.Allow)+len(c.Deny)+len(c.Listen)+len(c.Remove)+len(c.Quota) == 0 && c.Impair == nil &&
+		!c.Kill && !c.Revive
 }
 
 // failure is an answer that tells of an error.

@@ -11,7 +11,8 @@ import (
 // plugin has an address that isn't one of prefix, or that there are too few.
 func (c *Config) Assign(prefix netip.Prefix, reserved ...netip.Addr) error {
 	usable := func(a netip.Addr) bool {
-		return prefix.Contains(a) && prefix.Contains(a.Next()) && a != prefix.Masked().Addr() && !slices.Contains(reserved, a)
+		return prefix.Contains(a) && prefix.Contains(a.Next()) && a != prefix.Masked().Addr() &&
+			!slices.Contains(reserved, a)
 	}
 	taken := map[netip.Addr]*Plugin{}
 	for _, p := range c.Plugins {

@@ -124,7 +124,8 @@ func (p *Plugin) checkOn(kind netspec.Kind) error {
 	return nil
 }
 
-// Check says what is wrong with plugins that are to run on a network of this kind. [Parse] has done the rest for a file.
+// Check says what is wrong with plugins that are to run on a network of this kind. [Parse] has done so for a file, unless
+// it is another network than the file's.
 func (c *Config) Check(kind netspec.Kind) error {
 	var errs []error
 	for _, p := range c.Plugins {

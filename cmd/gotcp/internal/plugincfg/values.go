@@ -41,8 +41,8 @@ func ParseServer(text string) (netip.AddrPort, error) {
 	}
 	s, err := netip.ParseAddrPort(text)
 	if err != nil || !s.Addr().Is4() || s.Port() == 0 {
-		return netip.AddrPort{}, fmt.Errorf("%q is no name server: write an IPv4 address such as 10.77.0.1 or 10.77.0.1:5353",
-			text)
+		return netip.AddrPort{}, fmt.Errorf("%q is no name server: write an IPv4 address such as 10.77.0.1 "+
+			"or 10.77.0.1:5353", text)
 	}
 	return s, nil
 }
@@ -156,8 +156,8 @@ func checkHostName(name string) error {
 // splitCommand makes a command out of one line, which has no quoting.
 func splitCommand(text string) ([]string, error) {
 	if strings.ContainsAny(text, "'\"\\$`|&;<>*?~") {
-		return nil, fmt.Errorf("%q is not given to a shell, so there is no quoting: write a list, such as [./web, \"two words\"]",
-			text)
+		return nil, fmt.Errorf("%q is not given to a shell, so there is no quoting: write a list, "+
+			"such as [./web, \"two words\"]", text)
 	}
 	return strings.Fields(text), nil
 }
