@@ -1,62 +1,29 @@
 package foreign
 
 import (
-	"context"
-	"fmt"
-	"log/slog"
-	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 
-	"github.com/gotcp/gotcp/plugins"
-	"github.com/gotcp/gotcp/plugins/guard"
 	"github.com/gotcp/gotcp/stack/link/netns"
 )
 
-// envStandIn makes of the test binary a stand-in for the plugin that it names.
-const envStandIn = "GOTCP_TEST_STAND_IN"
-
-// standIn runs a plugin in the place of this process, and returns its exit status.
-func standIn(binary string) int {
-	fabric, err := plugins.NewFabric(netip.MustParsePrefix("10.77.0.0/24"), nil)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer fabric.Close()
-	n, err := fabric.Net(plugins.NetConfig{Guard: guard.Config{Name: "kv"}})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	h := plugins.NewHost(plugins.HostConfig{Logger: slog.New(slog.DiscardHandler)})
-	status, err := h.StandIn(context.Background(), plugins.Spec{Name: "kv", Command: []string{binary}, Net: n})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return status
-}
-
 // TestKV: go-plugin's example of a key-value store, host and plugins unmodified. Where the host is told what plugin to
-// start it is told to start a stand-in, which runs the plugin on a network of its own; host and plugin don't notice.
+// start it is told to start gotcp, which runs the plugin on a network of its own; host and plugin don't notice.
 func TestKV(t *testing.T) {
 	netns.Require(t)
 	host := kvHost.build(t)
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	command := gotcp.build(t)
 	for protocol, p := range map[string]program{"grpc": kvGRPC, "netrpc": kvNetRPC} {
 		t.Run(protocol, func(t *testing.T) {
-			binary, dir, temp := p.build(t), t.TempDir(), t.TempDir()
+			binary, dir := p.build(t), t.TempDir()
+			dirs, temp := ownDirs(t)
 			run := func(args ...string) string {
 				cmd := exec.CommandContext(t.Context(), host, args...)
 				cmd.Dir = dir // where the plugin keeps its values
-				cmd.Env = append(os.Environ(),
-					"KV_PROTO="+protocol, "KV_PLUGIN="+self, envStandIn+"="+binary, "TMPDIR="+temp)
+				cmd.Env = append(append(os.Environ(), dirs...),
+					"KV_PROTO="+protocol, "KV_PLUGIN="+command+" plugin run --net loopback -- "+binary)
 				var log strings.Builder
 				cmd.Stderr = &log
 				out, err := cmd.Output()

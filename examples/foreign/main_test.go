@@ -21,25 +21,23 @@ import (
 	"github.com/gotcp/gotcp/stack/link/netns"
 )
 
-// program is a program that the tests build, and the file of versions that it is built with.
-type program struct{ pkg, modfile string }
+// program is a program that the tests build, the file of versions that it is built with, and the directory of that.
+type program struct{ pkg, modfile, dir string }
 
 var (
-	provider = program{"github.com/terraform-providers/terraform-provider-http", "provider.mod"}
-	kvHost   = program{"github.com/hashicorp/go-plugin/examples/grpc", "go.mod"}
-	kvGRPC   = program{"github.com/hashicorp/go-plugin/examples/grpc/plugin-go-grpc", "go.mod"}
-	kvNetRPC = program{"github.com/hashicorp/go-plugin/examples/grpc/plugin-go-netrpc", "go.mod"}
+	provider = program{"github.com/terraform-providers/terraform-provider-http", "provider.mod", "."}
+	kvHost   = program{"github.com/hashicorp/go-plugin/examples/grpc", "go.mod", "."}
+	kvGRPC   = program{"github.com/hashicorp/go-plugin/examples/grpc/plugin-go-grpc", "go.mod", "."}
+	kvNetRPC = program{"github.com/hashicorp/go-plugin/examples/grpc/plugin-go-netrpc", "go.mod", "."}
+	gotcp    = program{"github.com/gotcp/gotcp/cmd/gotcp", "go.mod", "../.."}
 )
 
 // TestMain runs the tests in a network namespace of their own, where nothing can be downloaded: what the programs are
 // made of is fetched before.
 func TestMain(m *testing.M) {
 	plugins.Init()
-	if binary := os.Getenv(envStandIn); binary != "" {
-		os.Exit(standIn(binary))
-	}
 	if !netns.Inside() {
-		for _, p := range []program{provider, kvHost, kvGRPC, kvNetRPC} {
+		for _, p := range []program{provider, kvHost, kvGRPC, kvNetRPC, gotcp} {
 			if _, err := p.command("list", "-deps", p.pkg); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				os.Exit(1)
@@ -52,6 +50,7 @@ func TestMain(m *testing.M) {
 // command runs the go command with the program's versions.
 func (p program) command(verb string, args ...string) (string, error) {
 	cmd := exec.Command("go", append([]string{verb, "-modfile=" + p.modfile}, args...)...)
+	cmd.Dir = p.dir
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
@@ -69,6 +68,17 @@ func (p program) build(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// ownDirs are environment variables that give a command directories of its own, for temporary files and for the sockets
+// by which it is controlled.
+func ownDirs(t testing.TB) (env []string, temp string) {
+	t.Helper()
+	temp, runtime := t.TempDir(), t.TempDir()
+	if err := os.Chmod(runtime, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return []string{"TMPDIR=" + temp, "XDG_RUNTIME_DIR=" + runtime}, temp
 }
 
 // world is a host of plugins whose networks are behind a TUN device, at the other end of which is the kernel.
