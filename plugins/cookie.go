@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 )
 
@@ -33,9 +32,6 @@ var cookies = []Cookie{
 	{"gnmic", "GNMIC_PLUGIN", "gnmic", []int{1}},
 	{"go-plugin-example", "BASIC_PLUGIN", "hello", []int{1}},
 }
-
-// Cookies lists the cookies of well-known hosts that [FindCookie] knows.
-func Cookies() []Cookie { return slices.Clone(cookies) }
 
 // ErrNoCookie says that a binary has none of the cookies that are known.
 var ErrNoCookie = errors.New("no known go-plugin cookie")
