@@ -29,7 +29,8 @@ var handshake = plugin.HandshakeConfig{
 const (
 	protocolVersion = 1
 	pluginName      = "gotcp"
-	envBorder       = "GOTCP_PLUGIN_FD" // the descriptor of the border's socket, where there is one
+	envBorder       = "GOTCP_PLUGIN_FD"   // the descriptor of the border's socket
+	envLife         = "GOTCP_PLUGIN_LIFE" // the same, where the socket only shows that the host lives
 )
 
 // hello is what a plugin says of itself when it is ready.
@@ -138,11 +139,12 @@ func (i *instance) startOwn(ctx context.Context) error {
 		cmd = exec.Command(path, i.p.spec.Command[1:]...)
 		cmd.ExtraFiles = []*os.File{pluginEnd}
 	}
+	socket := envBorder
 	if i.p.spec.Streams {
 		hostEnd.Close()
-	} else {
-		cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", envBorder, fd))
+		socket = envLife
 	}
+	cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", socket, fd))
 	cfg := &plugin.ClientConfig{
 		HandshakeConfig:  handshake,
 		VersionedPlugins: map[int]plugin.PluginSet{protocolVersion: {pluginName: &netPlugin{}}},

@@ -88,6 +88,7 @@ func work(ctx context.Context, np *netPlugin, kinds []Kind) error {
 	}
 	os.Unsetenv(handshake.MagicCookieKey) // programs that the plugin starts aren't plugins
 	dialer.SetDefault(n)
+	served := ctx.Done() // go-plugin's server has ended, as the host has asked it to
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -118,38 +119,68 @@ func work(ctx context.Context, np *netPlugin, kinds []Kind) error {
 	go func() { done <- run(ctx, src, kinds) }()
 	select {
 	case err := <-done:
-		return n.Finish(err)
+		if err := n.Finish(err); err != nil {
+			return err
+		}
+		select {
+		case <-served:
+			return nil
+		case <-n.Done():
+		}
 	case <-n.Done():
 		select {
 		case <-done:
 		case <-time.After(exitGrace):
 		}
-		return errors.New("the host is gone")
 	}
+	return errors.New("the host is gone")
 }
 
 // plugCarrier is the plugin's end of what connects it with its host: the descriptor that it has inherited, or the
 // stream that the host opens.
 func plugCarrier(ctx context.Context, np *netPlugin) (border.Carrier, error) {
-	if text := os.Getenv(envBorder); text != "" {
-		os.Unsetenv(envBorder)
-		fd, err := strconv.Atoi(text)
-		if err != nil || fd < 3 {
-			return nil, fmt.Errorf("%s=%s: it is to be the number of a descriptor", envBorder, text)
-		}
-		syscall.CloseOnExec(fd)
-		return border.FD(os.NewFile(uintptr(fd), "border"))
+	socket, err := inherited(envBorder)
+	switch {
+	case err != nil:
+		return nil, err
+	case socket != nil:
+		return border.FD(socket)
 	}
-	late := time.NewTimer(startTime)
-	defer late.Stop()
+	life, err := inherited(envLife)
+	if err != nil {
+		return nil, err
+	}
+	gone := make(chan struct{})
+	if life != nil {
+		defer life.Close()
+		go func() {
+			defer close(gone)
+			life.Read(make([]byte, 1)) // nothing is written
+		}()
+	}
 	select {
 	case s := <-np.streams:
 		return border.MuxPlugin(s)
-	case <-late.C:
-		return nil, errors.New("the host opens no stream: it is gone")
+	case <-gone:
+		return nil, errors.New("the host is gone")
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// inherited is the descriptor whose number is in a variable; nil where there is no such variable.
+func inherited(variable string) (*os.File, error) {
+	text := os.Getenv(variable)
+	if text == "" {
+		return nil, nil
+	}
+	os.Unsetenv(variable)
+	fd, err := strconv.Atoi(text)
+	if err != nil || fd < 3 {
+		return nil, fmt.Errorf("%s=%s: it is to be the number of a descriptor", variable, text)
+	}
+	syscall.CloseOnExec(fd)
+	return os.NewFile(uintptr(fd), "border"), nil
 }
 
 // handedOver gives the connections that the host hands over.
