@@ -57,6 +57,7 @@ type chaos struct {
 
 	reached atomic.Int64 // connections that the sink has, and clients
 	idle    holdings     // with all plugins at rest
+	stacks  string       // of the goroutines then
 	conns   int          // of the test's own network then
 }
 
@@ -138,7 +139,7 @@ func (c *chaos) run(kills int, victims ...*victim) {
 		c.serves(v)
 	}
 	c.rest()
-	c.idle, c.conns = held(c.dir), len(c.net.Conns())
+	c.idle, c.conns, c.stacks = held(c.dir), len(c.net.Conns()), stacks()
 	before := make([]int64, len(c.talks))
 	for i := range kills {
 		v := victims[c.rng.IntN(len(victims))]
@@ -257,11 +258,10 @@ func (c *chaos) recovers(v *victim, what string) {
 	c.rest()
 	var now holdings
 	if !comes(func() bool { now = held(c.dir); return now.within(c.idle) && len(c.net.Conns()) <= c.conns }) {
-		c.t.Errorf("held at last: %+v and %d connections; before: %+v and %d", now, len(c.net.Conns()), c.idle, c.conns)
+		c.t.Errorf("held at last: %+v and %d connections; before: %+v and %d; goroutines\n%s\nbefore:\n%s",
+			now, len(c.net.Conns()), c.idle, c.conns, stacks(), c.stacks)
 	}
-	if st := v.p.Status(); st.State != Running {
-		c.t.Errorf("%s is %+v", v.spec.Name, st)
-	}
+	await(c.t, v.spec.Name+" runs", func() bool { return v.p.Status().State == Running }) // it may serve before that is noted
 	if v.p.Status().Restarts >= 3 { // the next one would have to wait longer
 		c.stop(v)
 		v.p = c.start(c.t, v.spec)

@@ -26,6 +26,9 @@ const envTestPlugin = "GOTCP_TEST_PLUGIN"
 
 func TestMain(m *testing.M) {
 	Init()
+	if plugins := os.Getenv(envTestHost); plugins != "" {
+		os.Exit(beHost(plugins))
+	}
 	if kind := os.Getenv(envTestPlugin); kind != "" {
 		k, ok := testPlugins[kind]
 		if !ok {

@@ -22,10 +22,15 @@ const patience = 30 * time.Second
 func await(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	if !comes(ok) {
-		var stacks bytes.Buffer
-		pprof.Lookup("goroutine").WriteTo(&stacks, 1)
-		t.Fatalf("never: %s\n%s", what, &stacks)
+		t.Fatalf("never: %s\n%s", what, stacks())
 	}
+}
+
+// stacks says what the goroutines are at.
+func stacks() string {
+	var b bytes.Buffer
+	pprof.Lookup("goroutine").WriteTo(&b, 1)
+	return b.String()
 }
 
 // comes waits until ok, and reports whether it ever was.
