@@ -239,3 +239,14 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestExample: the file that the examples come with says what it looks like.
+func TestExample(t *testing.T) {
+	c, err := Load("../../../../examples/plugins/gotcp.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Plugins) != 3 {
+		t.Errorf("%d plugins; want web, lines and watch", len(c.Plugins))
+	}
+}
