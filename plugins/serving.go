@@ -3,13 +3,73 @@ package plugins
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strconv"
 
 	"github.com/gotcp/gotcp/dialer"
 	"github.com/gotcp/gotcp/plugins/guard"
+	"github.com/gotcp/gotcp/plugins/internal/border"
 )
+
+// hello is what a plugin says of itself when it is ready.
+type hello struct {
+	Kinds []string `json:"kinds"`
+}
+
+// join puts the plugin's network at its disposal, and waits until it says that it is ready.
+func (i *instance) join(ctx context.Context, carrier border.Carrier) error {
+	ready := make(chan string, 1)
+	n, q := i.p.spec.Net, i.p.spec.Net.Quota()
+	i.border = border.NewHost(carrier, n.Network, border.Limits{Conns: q.Conns, Listeners: q.Listeners, Sockets: q.Sockets},
+		border.Hooks{
+			Ready: func(text string) {
+				select {
+				case ready <- text:
+				default: // it says so twice
+				}
+			},
+			Finished: func(text string) {
+				var err error
+				if text != "" {
+					err = errors.New(text)
+				}
+				select {
+				case i.finished <- err:
+				default:
+				}
+			},
+			Exchange: n.Exchange,
+		})
+	i.served = make(chan struct{})
+	go func() {
+		defer close(i.served)
+		if err := i.border.Serve(i.p.kill); err != nil && i.p.kill.Err() == nil {
+			i.p.log.Error("the plugin was cut off", "error", err)
+			i.proc.Kill(context.Background())
+		}
+	}()
+	select {
+	case text := <-ready:
+		var h hello
+		if err := json.Unmarshal([]byte(text), &h); err != nil {
+			return fmt.Errorf("what it says of itself makes no sense: %w", err)
+		}
+		i.kinds = h.Kinds
+		return i.serveKinds(ctx)
+	case err := <-i.finished:
+		if err == nil {
+			err = errDone
+		}
+		return err
+	case <-i.ended():
+		return i.why()
+	case <-ctx.Done():
+		return fmt.Errorf("it wasn't ready in time: %w", context.Cause(ctx))
+	}
+}
 
 // serveKinds does the host's part for what the plugin is.
 func (i *instance) serveKinds(ctx context.Context) error {
