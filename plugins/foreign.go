@@ -16,8 +16,9 @@ import (
 
 // Foreign describes a go-plugin binary that wasn't made with this package, and isn't changed: a Terraform provider, say.
 // It runs in a network namespace of its own, in which a TUN device is the only way out, and the stack at the other end
-// of that makes its connections anew on the plugin's [Net], by the rules of that: names that it asks for, too. A host
-// program of such plugins must call [Init] first of all.
+// of that makes its connections anew on the plugin's [Net], by the rules of that: names that it asks for, too. Its
+// 127.0.0.1 is its own: what it is to reach must have another address. A host program of such plugins must call [Init]
+// first of all.
 type Foreign struct {
 	// Cookie is what the binary wants to see. The zero Cookie is found out by [FindCookie].
 	Cookie Cookie
