@@ -25,7 +25,7 @@ type instance struct {
 	finished chan error // gets what a plugin of ours says when its work is done: nil or why it failed
 
 	border  *border.Host // nil for a foreign one
-	hostEnd *os.File     // another descriptor of the border's socket, where there is one
+	hostEnd int          // another descriptor of the border's socket, where there is one; else 0
 	box     *sandbox.Sandbox
 	dir     string          // of its sockets
 	ctx     context.Context // ends with it, or earlier
@@ -108,6 +108,9 @@ func (i *instance) close() {
 	}
 	i.hangUp()
 	i.handing.Wait()
+	if i.border != nil {
+		<-i.border.Left()
+	}
 	i.p.lingering.Go(func() { <-i.served })
 	if i.box != nil {
 		if err := i.box.Close(); err != nil {
@@ -124,10 +127,10 @@ func (i *instance) close() {
 // hangUp has the border end after what the plugin's process has said: a child that it has given its socket to, and that
 // isn't in the plugin's process group any more, may have it open for ever.
 func (i *instance) hangUp() {
-	if i.hostEnd == nil {
+	if i.hostEnd == 0 {
 		return
 	}
-	unix.Shutdown(int(i.hostEnd.Fd()), unix.SHUT_RD)
-	i.hostEnd.Close()
-	i.hostEnd = nil
+	unix.Shutdown(i.hostEnd, unix.SHUT_RD)
+	unix.Close(i.hostEnd)
+	i.hostEnd = 0
 }

@@ -193,10 +193,15 @@ func (i *instance) start(ctx context.Context, cfg *plugin.ClientConfig, cmd *exe
 }
 
 // duplicate gives another descriptor of a file.
-func duplicate(f *os.File) (*os.File, error) {
-	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+func duplicate(f *os.File) (int, error) {
+	raw, err := f.SyscallConn()
 	if err != nil {
-		return nil, os.NewSyscallError("fcntl", err)
+		return 0, err
 	}
-	return os.NewFile(uintptr(fd), f.Name()), nil
+	copied := 0
+	cerr := raw.Control(func(fd uintptr) { copied, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 3) })
+	if err = errors.Join(cerr, err); err != nil {
+		return 0, os.NewSyscallError("fcntl", err)
+	}
+	return copied, nil
 }

@@ -22,8 +22,8 @@ type hello struct {
 // join puts the plugin's network at its disposal, and waits until it says that it is ready.
 func (i *instance) join(ctx context.Context, carrier border.Carrier) error {
 	ready := make(chan string, 1)
-	n, q := i.p.spec.Net, i.p.spec.Net.Quota()
-	i.border = border.NewHost(carrier, n.Network, border.Limits{Conns: q.Conns, Listeners: q.Listeners, Sockets: q.Sockets},
+	n := i.p.spec.Net
+	i.border = border.NewHost(carrier, n.Network, limits(n.Quota()),
 		border.Hooks{
 			Ready: func(text string) {
 				select {
@@ -48,6 +48,10 @@ func (i *instance) join(ctx context.Context, carrier border.Carrier) error {
 		defer close(i.served)
 		if err := i.border.Serve(i.p.kill); err != nil && i.p.kill.Err() == nil {
 			i.p.log.Error("the plugin was cut off", "error", err)
+			select {
+			case i.finished <- fmt.Errorf("it was cut off: %w", err):
+			default:
+			}
 			i.proc.Kill(context.Background())
 		}
 	}()
@@ -68,6 +72,15 @@ func (i *instance) join(ctx context.Context, carrier border.Carrier) error {
 		return i.why()
 	case <-ctx.Done():
 		return fmt.Errorf("it wasn't ready in time: %w", context.Cause(ctx))
+	}
+}
+
+// limits are the border's, which are there for the memory of this process: what the plugin may have its network says,
+// and counts what it refuses. So they leave room for what quotas don't count, connections that are closing.
+func limits(q guard.Quota) border.Limits {
+	const conns, others = 1024, 64 // where there is no quota
+	return border.Limits{
+		Conns: max(conns, 2*q.Conns), Listeners: max(others, 2*q.Listeners), Sockets: max(others, 2*q.Sockets),
 	}
 }
 

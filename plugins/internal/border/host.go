@@ -35,6 +35,7 @@ type Host struct {
 	end    context.CancelFunc
 	killed chan struct{} // closed when nothing may be delivered any more
 	kill   func()        // closes it
+	left   chan struct{} // closed when the plugin has gone, and its ports are free
 
 	calls, pending atomic.Int64
 	conns          chan struct{} // has an element per connection
@@ -63,7 +64,7 @@ type object interface {
 // NewHost makes the host's end, on which [Host.Serve] is to be called.
 func NewHost(c Carrier, n netapi.Tuned, limits Limits, hooks Hooks) *Host {
 	h := &Host{
-		net: n, limits: limits.withDefaults(), hooks: hooks, carrier: c, killed: make(chan struct{}),
+		net: n, limits: limits.withDefaults(), hooks: hooks, carrier: c, killed: make(chan struct{}), left: make(chan struct{}),
 		objects: make(map[uint64]object), requests: make(map[uint64]context.CancelFunc),
 	}
 	h.ctx, h.end = context.WithCancel(context.Background())
@@ -113,6 +114,7 @@ func (h *Host) Serve(ctx context.Context) error {
 	for _, o := range h.abandoned() {
 		o.abandon()
 	}
+	close(h.left)
 	grace := time.AfterFunc(h.limits.Grace, h.kill)
 	h.wg.Wait()
 	grace.Stop()
@@ -120,6 +122,10 @@ func (h *Host) Serve(ctx context.Context) error {
 	defer h.mu.Unlock()
 	return h.why
 }
+
+// Left is closed when the plugin has gone and its listeners and UDP sockets are closed. What it had written to
+// connections may still be on its way then.
+func (h *Host) Left() <-chan struct{} { return h.left }
 
 // cut ends the border at once.
 func (h *Host) cut(why error) {

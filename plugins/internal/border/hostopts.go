@@ -27,9 +27,9 @@ func option(c dialer.TCPConn, m *call) ([]byte, error) {
 	case opKeepAliveConfig:
 		return nil, c.SetKeepAliveConfig(m.config)
 	case opReadBuffer:
-		return nil, c.SetReadBuffer(int(m.arg))
+		return nil, c.SetReadBuffer(bufferSize(m.arg))
 	case opWriteBuffer:
-		return nil, c.SetWriteBuffer(int(m.arg))
+		return nil, c.SetWriteBuffer(bufferSize(m.arg))
 	case opUserTimeout:
 		return nil, setUserTimeout(c, time.Duration(m.arg))
 	case opCongestionControl:
@@ -44,6 +44,17 @@ func option(c dialer.TCPConn, m *call) ([]byte, error) {
 		return sockopt(c, m)
 	}
 	return nil, syscall.EINVAL
+}
+
+// maxBuffer is the largest buffer that a plugin may ask for, octets: it is the host's memory. Linux has a limit, too.
+const maxBuffer = 4 << 20
+
+// bufferSize is a buffer's size as it is granted. A negative one is a very large one, as for Linux.
+func bufferSize(arg int64) int {
+	if arg < 0 {
+		return maxBuffer
+	}
+	return int(min(arg, maxBuffer))
 }
 
 // errNoOption is for connections that are neither gotcp's nor the kernel's.

@@ -206,9 +206,9 @@ func (u *hostUDP) call(m *call) ([]byte, error) {
 	case opClose:
 		return nil, u.close()
 	case opReadBuffer:
-		return nil, u.c.SetReadBuffer(int(m.arg))
+		return nil, u.c.SetReadBuffer(bufferSize(m.arg))
 	case opWriteBuffer:
-		return nil, u.c.SetWriteBuffer(int(m.arg))
+		return nil, u.c.SetWriteBuffer(bufferSize(m.arg))
 	case opSockopt:
 		return sockopt(u.c, m)
 	}
