@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -118,11 +119,14 @@ func (c *chaos) victim(name, kind string) *victim {
 	s := c.spec(c.t, kind)
 	s.Net.Close()
 	s.Name, s.Net = name, newNet(c.t, c.fabric, name, anything(c.t))
-	s.Env = append(s.Env, "GOTCP_CHAOS="+name)
+	s.Env = append(s.Env, mark(name))
 	v := &victim{spec: s}
 	c.victims = append(c.victims, v)
 	return v
 }
+
+// mark is the variable by which a victim's processes are known to be this test's.
+func mark(name string) string { return fmt.Sprintf("GOTCP_CHAOS=%d-%s", os.Getpid(), name) }
 
 // run kills so many times, one of the victims each time.
 func (c *chaos) run(kills int, victims ...*victim) {
@@ -184,7 +188,7 @@ func (c *chaos) begin(v *victim) {
 // look looks for a victim's process so many times, which takes its time; 0 is none.
 func (c *chaos) look(v *victim, times int) (pid int) {
 	for range times {
-		found := procs(func(p proc) bool { return p.pid == p.group && p.hasEnv("GOTCP_CHAOS="+v.spec.Name) })
+		found := procs(func(p proc) bool { return p.pid == p.group && p.hasEnv(mark(v.spec.Name)) })
 		if len(found) > 0 {
 			pid = found[0].pid
 		}
@@ -261,7 +265,8 @@ func (c *chaos) recovers(v *victim, what string) {
 		c.t.Errorf("held at last: %+v and %d connections; before: %+v and %d; goroutines\n%s\nbefore:\n%s",
 			now, len(c.net.Conns()), c.idle, c.conns, stacks(), c.stacks)
 	}
-	await(c.t, v.spec.Name+" runs", func() bool { return v.p.Status().State == Running }) // it may serve before that is noted
+	// It may serve before that is noted.
+	await(c.t, v.spec.Name+" runs", func() bool { return v.p.Status().State == Running })
 	if v.p.Status().Restarts >= 3 { // the next one would have to wait longer
 		c.stop(v)
 		v.p = c.start(c.t, v.spec)
@@ -301,7 +306,7 @@ func (c *chaos) close() {
 	}
 	if left := procs(func(p proc) bool {
 		for _, v := range c.victims {
-			if p.hasEnv("GOTCP_CHAOS=" + v.spec.Name) {
+			if p.hasEnv(mark(v.spec.Name)) {
 				return true
 			}
 		}
@@ -363,5 +368,6 @@ func (c *chaos) talk(with *victim) *talk {
 		close(stop)
 		return <-result
 	}
+	await(c.t, with.spec.Name+" answers", func() bool { return k.octets.Load() > 0 || k.over.Load() })
 	return k
 }
