@@ -19,16 +19,14 @@ import (
 // MuxHost is the host's end of a carrier over one connection of whatever kind, for where file descriptors cannot be
 // passed: messages and each data path are streams of yamux. It takes rw over. It does the same as [FD], slower.
 func MuxHost(rw io.ReadWriteCloser) (Carrier, error) {
-	s, err := yamux.Client(rw, muxConfig())
+	g := &muxGuard{ReadWriteCloser: rw}
+	s, err := yamux.Client(g, muxConfig())
 	if err != nil {
 		return nil, err
 	}
-	go func() { // the plugin makes no streams
-		if _, err := s.AcceptStream(); err == nil {
-			s.Close()
-		}
-	}()
-	return &muxCarrier{s: s, control: sync.OnceValues(s.OpenStream), paths: make(map[uint32]*yamux.Stream)}, nil
+	return &muxCarrier{
+		s: s, guard: g, control: sync.OnceValues(s.OpenStream), paths: make(map[uint32]*yamux.Stream),
+	}, nil
 }
 
 // MuxPlugin is the plugin's end of what [MuxHost] is the host's.
@@ -43,7 +41,8 @@ func MuxPlugin(rw io.ReadWriteCloser) (Carrier, error) {
 func muxConfig() *yamux.Config {
 	c := yamux.DefaultConfig()
 	c.LogOutput = io.Discard
-	c.StreamCloseTimeout = 0 // a half-closed connection may last
+	c.StreamCloseTimeout = 0  // a half-closed connection may last
+	c.EnableKeepAlive = false // neither end's process can be lost without the other's noticing
 	return c
 }
 
@@ -51,6 +50,7 @@ func muxConfig() *yamux.Config {
 // the stream that is handed over or 0, the message.
 type muxCarrier struct {
 	s       *yamux.Session
+	guard   *muxGuard // the host's
 	control func() (*yamux.Stream, error)
 	max     int                      // streams
 	paths   map[uint32]*yamux.Stream // that came before the messages that tell of them
@@ -78,18 +78,18 @@ func (c *muxCarrier) send(msg []byte, far farEnd, block bool) error {
 func (c *muxCarrier) recv(buf []byte) (n int, p pipe, err error) {
 	s, err := c.control()
 	if err != nil {
-		return 0, nil, io.EOF
+		return 0, nil, c.guard.broken(io.EOF)
 	}
 	var head [muxHeader]byte
 	if _, err := io.ReadFull(s, head[:]); err != nil {
-		return 0, nil, muxError(err)
+		return 0, nil, c.guard.broken(muxError(err))
 	}
 	size, path := binary.BigEndian.Uint32(head[:]), binary.BigEndian.Uint32(head[4:])
 	if size == 0 || int64(size) > int64(len(buf)) {
 		return 0, nil, errProtocol("a message that is empty or too long")
 	}
 	if _, err := io.ReadFull(s, buf[:size]); err != nil {
-		return 0, nil, muxError(err)
+		return 0, nil, c.guard.broken(muxError(err))
 	}
 	if path != 0 {
 		if p, err = c.handed(path); err != nil {
