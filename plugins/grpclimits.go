@@ -8,10 +8,11 @@ import (
 )
 
 // What a plugin's gRPC server may send: messages of so many octets, which is more than go-plugin's own and ours have,
-// and so much of headers.
+// so much of headers, and so much ahead.
 const (
 	maxGRPCMessage = 1 << 20
 	maxGRPCHeader  = 64 << 10
+	grpcWindow     = 512 << 10 // octets that wait to be read; grpc-go's own grows to 16 MiB, and small messages cost more
 )
 
 // dialOptions bound what a plugin's gRPC server can have its host do. Go-plugin itself sets no bounds.
@@ -19,6 +20,8 @@ func dialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxGRPCMessage)),
 		grpc.WithMaxHeaderListSize(maxGRPCHeader),
+		grpc.WithInitialWindowSize(grpcWindow),
+		grpc.WithInitialConnWindowSize(grpcWindow),
 		grpc.WithStreamInterceptor(withoutBroker),
 	}
 }

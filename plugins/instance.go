@@ -68,6 +68,8 @@ func (i *instance) ping(within time.Duration) error {
 		return err
 	case <-i.ended():
 		return nil // which is noticed elsewhere
+	case <-i.p.ctx.Done():
+		return nil // it is to be stopped
 	case <-t.C:
 		return errors.New("no answer in " + within.String())
 	}

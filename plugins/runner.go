@@ -19,6 +19,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// maxHandshake is how long a first line may be, octets. A certificate is in it.
+const maxHandshake = 4 << 10
+
 // process is a go-plugin runner around a command. Go-plugin's own would parse whatever the plugin writes to standard
 // error, wait for an end of standard output that a child of the plugin may put off for ever, and leave such children.
 type process struct {
@@ -52,6 +55,7 @@ func newProcess(cmd *exec.Cmd, out, errs *lineWriter) *process {
 			return
 		}
 		first = false
+		text = text[:min(len(text), maxHandshake)]
 		p.handshake.Write(append(bytes.TrimRight(text, "\r\n"), '\n'))
 		p.handshake.Close()
 	}}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/gotcp/gotcp/dialer"
 	"github.com/gotcp/gotcp/plugins/guard"
@@ -46,14 +47,7 @@ func (i *instance) join(ctx context.Context, carrier border.Carrier) error {
 	i.served = make(chan struct{})
 	go func() {
 		defer close(i.served)
-		if err := i.border.Serve(i.p.kill); err != nil && i.p.kill.Err() == nil {
-			i.p.log.Error("the plugin was cut off", "error", err)
-			select {
-			case i.finished <- fmt.Errorf("it was cut off: %w", err):
-			default:
-			}
-			i.proc.Kill(context.Background())
-		}
+		i.parted(i.border.Serve(i.p.kill))
 	}()
 	select {
 	case text := <-ready:
@@ -73,6 +67,33 @@ func (i *instance) join(ctx context.Context, carrier border.Carrier) error {
 	case <-ctx.Done():
 		return fmt.Errorf("it wasn't ready in time: %w", context.Cause(ctx))
 	}
+}
+
+// errHungUp is a plugin's that goes on without its border.
+var errHungUp = errors.New("it has hung up")
+
+// parted has the process end with its border, by itself or by force.
+func (i *instance) parted(err error) {
+	if i.p.kill.Err() != nil {
+		return
+	}
+	if err == nil {
+		t := time.NewTimer(exitGrace)
+		defer t.Stop()
+		select {
+		case <-i.ended():
+			return
+		case <-t.C:
+			err = errHungUp
+		}
+	} else {
+		err = fmt.Errorf("it was cut off: %w", err)
+	}
+	select {
+	case i.finished <- err:
+	default:
+	}
+	i.proc.Kill(context.Background())
 }
 
 // limits are the border's, which are there for the memory of this process: what the plugin may have its network says,
