@@ -29,6 +29,9 @@ func TestMain(m *testing.M) {
 	if plugins := os.Getenv(envTestHost); plugins != "" {
 		os.Exit(beHost(plugins))
 	}
+	if name := os.Getenv(envTestRaw); name != "" {
+		os.Exit(attackRaw(name))
+	}
 	if kind := os.Getenv(envTestPlugin); kind != "" {
 		k, ok := testPlugins[kind]
 		if !ok {

@@ -1,0 +1,233 @@
+package plugins
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/hashicorp/go-plugin"
+	"golang.org/x/sys/unix"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/gotcp/gotcp/netapi"
+)
+
+// envTestRaw makes a plugin of the test binary that isn't made with Serve, of the kind named.
+const envTestRaw = "GOTCP_TEST_RAW"
+
+// rawAttackers speak with their host by hand.
+var rawAttackers = map[string]func(){
+	// What they print in place of a handshake.
+	"babble": func() { fmt.Print(strings.Repeat("x", 10<<20)); select {} },
+	"early":  func() { pour(os.Stdout, "I am coming\n") },
+	"tcp":    func() { fmt.Printf("1|1|tcp|%s|grpc|\n", os.Getenv("GOTCP_TEST_AT")); select {} },
+	"path":   func() { fmt.Printf("1|1|unix|%s|grpc|\n", os.Getenv("GOTCP_TEST_AT")); select {} },
+
+	"elsewhere": func() {
+		ln, err := net.Listen("unix", os.Getenv("GOTCP_TEST_AT"))
+		if err == nil {
+			ln.(*net.UnixListener).SetUnlinkOnClose(false)
+			fmt.Printf("1|1|unix|%s|grpc|\n", ln.Addr())
+			ln.Accept()
+		}
+		os.Exit(1)
+	},
+
+	// What they say at the border.
+	"mute":    func() { atBorder(func(c *net.UnixConn) { say(c, stopMessage) }) },
+	"unknown": func() { atBorder(func(c *net.UnixConn) { say(c, hiMessage, "\xee") }) },
+	"cut":     func() { atBorder(func(c *net.UnixConn) { say(c, hiMessage, "\x06\x01") }) },
+	"long":    func() { atBorder(func(c *net.UnixConn) { say(c, hiMessage, "\x0a\xff\xff\xff\xff\xff\xff\xff\x7f") }) },
+	"big":     func() { atBorder(func(c *net.UnixConn) { say(c, hiMessage, strings.Repeat("\x0a", 70<<10)) }) },
+	"order":   func() { atBorder(func(c *net.UnixConn) { say(c, hiMessage, readyMessage, stopMessage) }) },
+	"files": func() {
+		atBorder(func(c *net.UnixConn) { c.WriteMsgUnix([]byte(hiMessage), unix.UnixRights(0, 1, 2), nil) })
+	},
+	"unread": func() {
+		atBorder(func(c *net.UnixConn) {
+			say(c, hiMessage, readyMessage)
+			for say(c, dialMessage(silentServer)) == nil {
+			}
+		})
+	},
+	"half-open": func() {
+		atBorder(func(c *net.UnixConn) {
+			go io.Copy(io.Discard, c)
+			say(c, hiMessage, readyMessage)
+			for say(c, dialMessage(nobody)) == nil {
+			}
+		})
+	},
+
+	// What they do with gRPC: in the place of the border's stream, and of go-plugin's own services.
+	"frames": func() {
+		overStream(func(s grpc.ServerStream) {
+			for s.SendMsg(&wrapperspb.BytesValue{Value: make([]byte, 64<<20)}) == nil {
+			}
+		})
+	},
+	"pings": func() {
+		overStream(func(s grpc.ServerStream) { pourFrames(s, func(i uint32) yamux { return yamux{2, 1, 0, i} }) })
+	},
+	"syns": func() {
+		overStream(func(s grpc.ServerStream) { pourFrames(s, func(i uint32) yamux { return yamux{1, 1, 2 * i, 0} }) })
+	},
+	"stdio-large": func() { hijack("StreamStdio", func(s grpc.ServerStream) { pourMessages(s, 2, 64<<20) }) },
+	"stdio-odd":   func() { hijack("StreamStdio", func(s grpc.ServerStream) { pourMessages(s, 7, 10) }) },
+	"broker":      func() { hijack("StartStream", pourBroker) },
+	"no-shutdown": func() { hijack("Shutdown", nil) },
+	"no-health":   func() { hijack("Check", nil) },
+}
+
+// attackRaw is such a plugin.
+func attackRaw(name string) int {
+	attack, ok := rawAttackers[name]
+	if !ok {
+		fmt.Fprintf(os.Stderr, "no attacker is called %q\n", name)
+		return 2
+	}
+	attack()
+	select {}
+}
+
+// Messages of the border, as package border writes them.
+const (
+	hiMessage   = "\x01\x01"
+	stopMessage = "\x15"
+)
+
+var readyMessage = "\x0a" + counted(`{"kinds":["service"]}`)
+
+func counted(text string) string { return string(rune(len(text))) + text }
+
+func dialMessage(to string) string {
+	return "\x02" + "\x07" + counted("tcp") + counted(to) + strings.Repeat("\x00", 10)
+}
+
+func say(c *net.UnixConn, messages ...string) error {
+	for _, m := range messages {
+		if _, err := c.Write([]byte(m)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// atBorder is a plugin whose end of the border's socket is handled by hand.
+func atBorder(attack func(c *net.UnixConn)) {
+	f, err := inherited(envBorder)
+	if err == nil {
+		var c net.Conn
+		if c, err = net.FileConn(f); err == nil {
+			go attack(c.(*net.UnixConn))
+			serveRaw(&netPlugin{streams: make(chan io.ReadWriteCloser, 1)}, nil)
+		}
+	}
+	fmt.Fprintln(os.Stderr, err)
+}
+
+// serveRaw runs go-plugin's server with a plugin, and with options of the gRPC server.
+func serveRaw(p plugin.Plugin, more []grpc.ServerOption) {
+	plugin.Serve(&plugin.ServeConfig{
+		HandshakeConfig:  handshake,
+		VersionedPlugins: map[int]plugin.PluginSet{protocolVersion: {pluginName: p}},
+		GRPCServer:       func(o []grpc.ServerOption) *grpc.Server { return grpc.NewServer(append(o, more...)...) },
+	})
+}
+
+// streamAttacker is a plugin whose stream is handled by hand.
+type streamAttacker struct {
+	netPlugin
+	attack func(s grpc.ServerStream)
+}
+
+func (a *streamAttacker) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
+	desc := serviceDesc
+	desc.Streams = []grpc.StreamDesc{{
+		StreamName: methodName, ServerStreams: true, ClientStreams: true,
+		Handler: func(_ any, s grpc.ServerStream) error {
+			a.attack(s)
+			select {}
+		},
+	}}
+	s.RegisterService(&desc, a)
+	return nil
+}
+
+func overStream(attack func(s grpc.ServerStream)) { serveRaw(&streamAttacker{attack: attack}, nil) }
+
+// yamux is a frame's type, flags, stream and length.
+type yamux [4]uint32
+
+// pourFrames sends frames, and reads nothing.
+func pourFrames(s grpc.ServerStream, frame func(i uint32) yamux) {
+	for i := uint32(1); ; {
+		var b bytes.Buffer
+		for range 4000 {
+			f := frame(i)
+			b.Write([]byte{0, byte(f[0])})
+			binary.Write(&b, binary.BigEndian, uint16(f[1]))
+			binary.Write(&b, binary.BigEndian, f[2:])
+			i++
+		}
+		if s.SendMsg(&wrapperspb.BytesValue{Value: b.Bytes()}) != nil {
+			return
+		}
+	}
+}
+
+// hijack is a plugin that does nothing wrong, but for one method of go-plugin's services: of a stream by a function, of
+// another one by no answer. Where that is the one that ends it, it has done its work.
+func hijack(method string, attack func(s grpc.ServerStream)) {
+	np := &netPlugin{streams: make(chan io.ReadWriteCloser, 1)}
+	go work(context.Background(), np, []Kind{Service(func(context.Context, netapi.Network) error {
+		if method == "Shutdown" {
+			return nil
+		}
+		select {}
+	})})
+	serveRaw(np, []grpc.ServerOption{
+		grpc.StreamInterceptor(func(srv any, s grpc.ServerStream, i *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+			if strings.HasSuffix(i.FullMethod, "/"+method) {
+				attack(s)
+				return errors.New("enough")
+			}
+			return next(srv, s)
+		}),
+		grpc.UnaryInterceptor(func(ctx context.Context, m any, i *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			if strings.HasSuffix(i.FullMethod, "/"+method) {
+				select {}
+			}
+			return next(ctx, m)
+		}),
+	})
+}
+
+// pourMessages sends messages such as those of standard output, of a channel and with so many octets.
+func pourMessages(s grpc.ServerStream, channel byte, octets int) {
+	text := binary.AppendUvarint([]byte{1 << 3, channel, 2<<3 | 2}, uint64(octets))
+	pourRaw(s, func(uint32) []byte { return append(text, make([]byte, octets)...) })
+}
+
+// pourBroker tells of connections that there are not, each with a number of its own.
+func pourBroker(s grpc.ServerStream) {
+	pourRaw(s, func(i uint32) []byte { return binary.AppendUvarint([]byte{1 << 3}, uint64(i)) })
+}
+
+func pourRaw(s grpc.ServerStream, message func(i uint32) []byte) {
+	for i := uint32(0); ; i++ {
+		var m emptypb.Empty
+		m.ProtoReflect().SetUnknown(message(i))
+		if s.SendMsg(&m) != nil {
+			return
+		}
+	}
+}
