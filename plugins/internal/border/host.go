@@ -30,6 +30,7 @@ type Host struct {
 	hooks   Hooks
 	carrier Carrier
 	out     *outbox
+	pace    pace
 
 	ctx    context.Context // of what is under way for the plugin
 	end    context.CancelFunc
@@ -64,7 +65,7 @@ type object interface {
 // NewHost makes the host's end, on which [Host.Serve] is to be called.
 func NewHost(c Carrier, n netapi.Tuned, limits Limits, hooks Hooks) *Host {
 	h := &Host{
-		net: n, limits: limits.withDefaults(), hooks: hooks, carrier: c, killed: make(chan struct{}), left: make(chan struct{}),
+		net: n, limits: limits.withDefaults(), hooks: hooks, carrier: c, killed: make(chan struct{}), left: make(chan struct{}), pace: newPace(),
 		objects: make(map[uint64]object), requests: make(map[uint64]context.CancelFunc),
 	}
 	h.ctx, h.end = context.WithCancel(context.Background())
@@ -179,6 +180,9 @@ func (h *Host) receive() error {
 			}
 			greeted = true
 			continue
+		}
+		if !h.pace.wait(h.killed) {
+			return nil
 		}
 		if err := h.handle(m); err != nil {
 			return err
@@ -301,6 +305,9 @@ func (h *Host) release(counter *int) {
 func (h *Host) send(m message, far farEnd) { h.out.send(m, far, nil) }
 
 func (h *Host) reply(req uint64, value []byte, err error) {
+	if err != nil {
+		h.pace.failed()
+	}
 	h.send(&reply{req: req, err: err, value: value}, nil)
 }
 
