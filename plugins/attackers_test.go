@@ -54,6 +54,7 @@ var attackers = map[string]func(ctx context.Context, n netapi.Network){
 	"stdout":   func(context.Context, netapi.Network) { pour(os.NewFile(1, "stdout"), strings.Repeat("y\n", 32<<10)) },
 	"stdio":    func(context.Context, netapi.Network) { pour(os.Stdout, strings.Repeat("z", 64<<10)) }, // by go-plugin's stream
 	"deaf":     func(context.Context, netapi.Network) { select {} },
+	"spin":     func(context.Context, netapi.Network) { spin() },
 	"frozen":   func(context.Context, netapi.Network) { syscall.Kill(os.Getpid(), syscall.SIGSTOP) },
 	"children": attackChildren,
 	"packets":  attackPackets,
@@ -116,6 +117,17 @@ func anyAddress() netip.AddrPort {
 	var b [4]byte
 	rand.Read(b[:])
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 78, b[0], b[1]}), uint16(b[2])<<8|uint16(b[3])|1)
+}
+
+// spin takes a processor, and a second one where there is.
+func spin() {
+	for range 2 {
+		go func() {
+			for {
+			}
+		}()
+	}
+	select {}
 }
 
 // attackSockets makes UDP sockets, and sends from each to whomever.

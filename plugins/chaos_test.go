@@ -50,7 +50,7 @@ func TestKillSandboxed(t *testing.T) {
 // chaos is a host whose plugins are killed.
 type chaos struct {
 	*hosting
-	t       *testing.T
+	t       testing.TB
 	rng     *rand.Rand
 	sink    net.Listener // where victims dial to
 	victims []*victim
@@ -69,7 +69,7 @@ type victim struct {
 	launch int // how often one can look at the processes while it is launched
 }
 
-func newChaos(t *testing.T) *chaos {
+func newChaos(t testing.TB) *chaos {
 	f, err := NewFabric(netip.MustParsePrefix("10.77.0.0/24"), nil, netip.MustParseAddr("10.77.0.1"))
 	if err != nil {
 		t.Fatal(err)

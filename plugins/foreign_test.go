@@ -51,7 +51,7 @@ func TestForeignKV(t *testing.T) {
 			client := plugin.NewClient(&plugin.ClientConfig{
 				HandshakeConfig: shared.Handshake, Plugins: shared.PluginMap, Reattach: attach,
 				AllowedProtocols: []plugin.Protocol{plugin.ProtocolNetRPC, plugin.ProtocolGRPC},
-				Logger:           hclogTo(p.log),
+				Logger:           hclogTo(p.log, func(int) {}),
 			})
 			protocol, err := client.Client()
 			if err != nil {

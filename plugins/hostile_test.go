@@ -134,7 +134,7 @@ type battle struct {
 	over chan struct{} // closed when the attacker was stopped
 }
 
-func newBattle(t *testing.T, a assault) *battle {
+func newBattle(t testing.TB, a assault) *battle {
 	b := &battle{chaos: newChaos(t), assault: a, over: make(chan struct{})}
 	b.Host = NewHost(HostConfig{Logger: slog.New(slog.DiscardHandler), Dir: b.dir})
 	b.health = health{every: 50 * time.Millisecond, within: 5 * time.Second, tries: 2}

@@ -162,7 +162,7 @@ func (i *instance) start(ctx context.Context, cfg *plugin.ClientConfig, cmd *exe
 	i.dir = dir
 	cmd.Env, cmd.Dir = append(cmd.Env, spec.Env...), spec.Dir
 	cfg.SyncStdout, cfg.SyncStderr = i.p.lines("stdout"), i.p.lines("stderr")
-	cfg.Logger = hclogTo(i.p.its)
+	cfg.Logger = hclogTo(i.p.its, i.p.limit.read)
 	cfg.GRPCDialOptions = dialOptions()
 	cfg.UnixSocketConfig = &plugin.UnixSocketConfig{TempDir: dir}
 	cfg.RunnerFunc = func(_ hclog.Logger, with *exec.Cmd, _ string) (runner.Runner, error) {

@@ -156,18 +156,25 @@ func (w *lineWriter) flush() {
 	}
 }
 
-// hclogTo is a logger for go-plugin that writes to l.
-func hclogTo(l *slog.Logger) hclog.Logger {
+// hclogTo is a logger for go-plugin that writes to l. A plugin can have go-plugin log as often as it reads from it: wait
+// is what keeps that slow, each record being worth so many octets.
+func hclogTo(l *slog.Logger, wait func(octets int)) hclog.Logger {
 	log := hclog.NewInterceptLogger(&hclog.LoggerOptions{Output: io.Discard, Level: hclog.Off})
-	log.RegisterSink(slogSink{l})
+	log.RegisterSink(&slogSink{l, wait}) // it is a key of a map
 	return log
 }
 
+const recordOctets = 2 << 10
+
 // slogSink passes hclog's records to slog. What go-plugin tells at its info level is of interest to who debugs it.
-type slogSink struct{ l *slog.Logger }
+type slogSink struct {
+	l    *slog.Logger
+	wait func(octets int)
+}
 
 // Accept implements hclog.SinkAdapter.
-func (s slogSink) Accept(_ string, level hclog.Level, msg string, args ...any) {
+func (s *slogSink) Accept(_ string, level hclog.Level, msg string, args ...any) {
+	s.wait(recordOctets)
 	to := min(slogLevel(level), slog.LevelWarn)
 	if to < slog.LevelWarn {
 		to = slog.LevelDebug

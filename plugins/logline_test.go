@@ -111,7 +111,7 @@ func TestLogRing(t *testing.T) {
 // TestHCLog: go-plugin's own words arrive, those below a warning as debugging.
 func TestHCLog(t *testing.T) {
 	got := logged(func(l *slog.Logger) {
-		h := hclogTo(l)
+		h := hclogTo(l, func(int) {})
 		h.Named("x").Error("bad", "k", 1)
 		h.Info("fine")
 	})
