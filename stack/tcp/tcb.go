@@ -192,7 +192,11 @@ func (t *TCB) Deadline() Time {
 	if t.state == 0 {
 		return Never
 	}
-	return min(t.rtxAt, t.delackAt, t.keepDeadline())
+	at := min(t.rtxAt, t.delackAt, t.keepDeadline())
+	if b := t.reco.board; b != nil {
+		at = min(at, b.rack.timer, b.probe.timer)
+	}
+	return at
 }
 
 // Tick does what is due by now (3.10.8). A spurious call is harmless.
@@ -200,7 +204,12 @@ func (t *TCB) Tick(now Time) {
 	if t.state == 0 {
 		return
 	}
-	if now >= t.rtxAt {
+	switch b := t.reco.board; {
+	case b != nil && now >= b.rack.timer:
+		t.reorderTimeout(now)
+	case b != nil && now >= b.probe.timer:
+		t.lossProbeTimeout(now)
+	case now >= t.rtxAt: // not where one of those may have put it off
 		t.rtxAt = Never
 		switch {
 		case t.state == FinWait2:
