@@ -104,7 +104,7 @@ func (t *TCB) infoWindows(i *Info) {
 	if b := t.reco.board; b != nil {
 		i.Lost, i.Retrans = segs(b.lost), segs(b.again)
 	} else if t.reco.mode != open {
-		i.Lost, i.Retrans = segs(t.before(t.reco.lost)), segs(t.before(t.reco.highRxt))
+		i.Lost, i.Retrans = segs(t.before(t.reco.edge)), segs(t.before(t.reco.highRxt))
 	}
 	i.SndSsthresh = noSsthresh
 	if t.cong.Ssthresh != noSsthresh {

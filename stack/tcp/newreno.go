@@ -27,7 +27,7 @@ func (t *TCB) duplicateACK(now Time) {
 	if r.mode != open {
 		return
 	}
-	r.lost = t.snd.una
+	r.edge = t.snd.una
 	// RFC 6582 3.2 (2): not again for a window that was recovered already.
 	if r.dupacks >= dupThresh && t.snd.una.Add(-1).AtOrAfter(r.recover) {
 		t.fastRetransmit(now)
@@ -39,7 +39,7 @@ func (t *TCB) fastRetransmit(now Time) {
 	r := &t.reco
 	t.enterRecovery(now)
 	r.highRxt, r.urgent = t.snd.una, true
-	r.lost = seq.Min(t.snd.una.Add(t.cong.SMSS), t.snd.nxt)
+	r.edge = seq.Min(t.snd.una.Add(t.cong.SMSS), t.snd.nxt)
 	t.cong.Cwnd = t.cong.Ssthresh
 	r.reno = int32(min(dupThresh*t.cong.SMSS, max(t.flight()-t.cong.SMSS, 0)))
 }
@@ -48,7 +48,7 @@ func (t *TCB) fastRetransmit(now Time) {
 func (t *TCB) recoveryACK(acked int) {
 	r := &t.reco
 	r.dupacks = 0
-	r.lost = seq.Max(r.lost, t.snd.una)
+	r.edge = seq.Max(r.edge, t.snd.una)
 	full := t.snd.una.AtOrAfter(r.recover)
 	switch {
 	case r.mode == open:
@@ -68,13 +68,13 @@ func (t *TCB) recoveryACK(acked int) {
 func (t *TCB) partialACK(acked int) {
 	r := &t.reco
 	r.reno = int32(max(0, int(r.reno)-max(acked-t.cong.SMSS, 0)))
-	r.lost = seq.Max(r.lost, seq.Min(t.snd.una.Add(t.cong.SMSS), t.snd.nxt))
+	r.edge = seq.Max(r.edge, seq.Min(t.snd.una.Add(t.cong.SMSS), t.snd.nxt))
 	r.urgent = r.highRxt.AtOrBefore(t.snd.una)
 }
 
 // nextHole is what is lost and was not sent again.
 func (t *TCB) nextHole() seq.Span {
-	s := seq.Span{Start: seq.Max(t.reco.highRxt, t.snd.una), End: seq.Min(t.reco.lost, t.snd.nxt)}
+	s := seq.Span{Start: seq.Max(t.reco.highRxt, t.snd.una), End: seq.Min(t.reco.edge, t.snd.nxt)}
 	if s.Empty() {
 		return seq.Span{}
 	}

@@ -150,7 +150,7 @@ func (t *TCB) widen(d *delivery) {
 		d.dsack.End.After(r.highRxt) || t.stats.dsacks > t.stats.retransSegs {
 		return
 	}
-	if r.probed == probedLast && d.dsack.End == r.probeEnd {
+	if r.probed == probedLast && d.dsack.End == r.edge {
 		return
 	}
 	if b != nil {

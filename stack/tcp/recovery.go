@@ -17,16 +17,12 @@ const (
 // recovery is the sender's idea of what is lost. With SACK the scoreboard has it, and RACK and tail loss probes find it
 // (RFC 8985); without, it is NewReno's (RFC 6582).
 type recovery struct {
-	mode     mode
-	dupacks  uint8
-	urgent   bool    // the next retransmission is due whatever cwnd says (RFC 6675 5 (4.3))
-	probed   probed  // TLP.is_retrans, and whether probeEnd is valid
-	recover  seq.Num // RFC 6582 recover, RFC 6675 RecoveryPoint
-	lost     seq.Num // without SACK: every octet before it counts as lost
-	highRxt  seq.Num // HighRxt: nothing from it on was sent again; without SACK everything before it was
-	probeEnd seq.Num // TLP.end_seq
-	board    *scoreboard
-	reno     int32 // octets that duplicate ACKs stand for, without SACK
+	board *scoreboard
+
+	recover seq.Num // RFC 6582 recover, RFC 6675 RecoveryPoint
+	highRxt seq.Num // HighRxt: nothing from it on was sent again; without SACK everything before it was
+	edge    seq.Num // without SACK: what lies before it is lost. With SACK: TLP.end_seq, where probed
+	reno    int32   // octets that duplicate ACKs stand for, without SACK
 
 	undoRtx      int32 // of the octets retransmitted, those that were not reported as duplicates
 	undoCwnd     int32 // cwnd and ssthresh before the recovery
@@ -34,8 +30,11 @@ type recovery struct {
 	undoMark     seq.Num
 	undo         bool // these are valid
 
-	synRetries uint8 // how often the SYN or SYN-ACK was sent again
-	reorder    reordering
+	mode    mode
+	dupacks uint8
+	urgent  bool // the next retransmission is due whatever cwnd says (RFC 6675 5 (4.3))
+	probed  probed
+	reorder reordering
 }
 
 func (r *recovery) release() {
@@ -66,7 +65,7 @@ func (t *TCB) pipe() int {
 	case b != nil:
 		n += b.again - b.lost - b.reported
 	case r.mode != open:
-		n += t.before(r.highRxt) - t.before(r.lost) - int(r.reno)
+		n += t.before(r.highRxt) - t.before(r.edge) - int(r.reno)
 	default:
 		n -= int(r.reno)
 	}

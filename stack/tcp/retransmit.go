@@ -76,7 +76,7 @@ func (t *TCB) markAllLost() {
 	if r := &t.reco; r.board != nil {
 		r.board.loseAll()
 	} else {
-		r.lost, r.highRxt = t.snd.nxt, t.snd.una
+		r.edge, r.highRxt = t.snd.nxt, t.snd.una
 	}
 	t.startLossRecovery()
 }
@@ -103,7 +103,7 @@ func (t *TCB) synTimeout(now Time) {
 		return
 	}
 	t.backOff()
-	t.reco.synRetries++
+	t.rtt.synRetries++
 	t.snd.started = false
 }
 

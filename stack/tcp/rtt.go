@@ -18,7 +18,8 @@ type rttState struct {
 	timing bool
 	stale  bool // a tail loss probe was sent since the last measurement (RFC 8985 7.3)
 
-	backoff uint8 // doublings since the last measurement (5.5, Karn)
+	backoff    uint8 // doublings since the last measurement (5.5, Karn)
+	synRetries uint8 // how often the SYN or SYN-ACK was sent again
 }
 
 func (r *rttState) init(c *Config) { r.rto = c.RTOInitial }

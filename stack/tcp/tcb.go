@@ -133,7 +133,7 @@ func (t *TCB) open(now Time, p *Params) {
 	t.rtt.init(p.Config)
 	t.updateMSS()
 	t.reco.recover = p.ISS.Add(-1)
-	t.reco.lost, t.reco.highRxt, t.reco.undoMark = p.ISS, p.ISS, p.ISS
+	t.reco.edge, t.reco.highRxt, t.reco.undoMark = p.ISS, p.ISS, p.ISS
 }
 
 // Connect starts an active open (3.10.1): the next Poll gives the SYN. UserOptions that were set before stay.
@@ -167,7 +167,7 @@ func (t *TCB) Accept(now Time, p Params, h *HalfOpen) {
 		t.snd.wscale, t.rcv.wscale = h.SndWScale, wscaleFor(p.Config)
 	}
 	t.updateMSS()
-	if t.reco.synRetries = h.retries; h.retries == 0 {
+	if t.rtt.synRetries = h.retries; h.retries == 0 {
 		t.rtt.start(h.sent, t.snd.nxt) // the ACK that the caller gives in next is the SYN-ACK's
 	}
 	t.rtxAt = now.Add(t.rtt.rto)

@@ -14,7 +14,7 @@ type lossProbe struct {
 	due   bool // the next Poll makes the probe
 }
 
-// probed is which probe is unanswered: TLP.end_seq is none, or that and TLP.is_retrans.
+// probed is which probe is unanswered: whether TLP.end_seq, the edge of recovery, is valid, and TLP.is_retrans.
 type probed uint8
 
 const (
@@ -80,7 +80,7 @@ func (t *TCB) pollLossProbe(now Time, seg *wire.Segment) bool {
 		}
 		r.probed = probedLast
 	}
-	r.probeEnd, t.rtt.stale, b.probe.timer = t.snd.nxt, true, Never
+	r.edge, t.rtt.stale, b.probe.timer = t.snd.nxt, true, Never
 	return true
 }
 
@@ -114,12 +114,12 @@ func (t *TCB) lastSegment() seq.Span {
 // repaired a loss that nobody else has seen: the window shrinks for it as for any other.
 func (t *TCB) lossProbeACK(now Time, d *delivery) {
 	r := &t.reco
-	if r.probed == probedNothing || t.snd.una.Before(r.probeEnd) {
+	if r.probed == probedNothing || t.snd.una.Before(r.edge) {
 		return
 	}
 	switch {
-	case r.probed == probedNew, !d.dsack.Empty() && d.dsack.End == r.probeEnd, d.pure:
-	case t.snd.una.After(r.probeEnd):
+	case r.probed == probedNew, !d.dsack.Empty() && d.dsack.End == r.edge, d.pure:
+	case t.snd.una.After(r.edge):
 		if r.mode == open {
 			// What was in flight then isn't known any more: cwnd stands for it, as with Linux.
 			t.cong.Ssthresh = t.cong.cc.Loss(now, &t.cong.Window, Loss{Flight: t.cong.Cwnd})
