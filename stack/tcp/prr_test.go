@@ -48,8 +48,8 @@ func TestReductionEndsAtSsthresh(t *testing.T) {
 	}
 }
 
-// TestReductionAfterTheTimer: where the reordering timer has found the loss nothing has arrived, and the one segment that
-// is sent is the fast retransmission.
+// TestReductionAfterTheTimer: where the reordering timer has found the loss nothing has arrived, and the one segment
+// that is sent is the fast retransmission.
 func TestReductionAfterTheTimer(t *testing.T) {
 	d := flying(t, setup{sack: true})
 	d.elapse(100 * ms)

@@ -7,8 +7,8 @@ import (
 	"github.com/gotcp/gotcp/stack/wire"
 )
 
-// rack is RACK (RFC 8985): what was sent before something that has arrived is lost unless it arrives soon. These are the
-// variables of 5.3 that mean something only while data is in flight.
+// rack is RACK (RFC 8985): what was sent before something that has arrived is lost unless it arrives soon. These are
+// the variables of 5.3 that mean something only while data is in flight.
 type rack struct {
 	at    Time          // RACK.xmit_ts: when the latest sent of what has arrived was sent
 	end   seq.Num       // RACK.end_seq: where that ends
@@ -138,8 +138,8 @@ func (t *TCB) sackACK(now Time, d *delivery) {
 }
 
 // widen is the part of step 4 that counts D-SACKs: in each round trip that has one the reordering window becomes wider.
-// The duplicate of a tail loss probe doesn't count, nor what the network has doubled: of octets that were not sent again,
-// or more often than anything was (as with Linux).
+// The duplicate of a tail loss probe doesn't count, nor what the network has doubled: of octets that were not sent
+// again, or more often than anything was (as with Linux).
 func (t *TCB) widen(d *delivery) {
 	r := &t.reco
 	b := r.board
@@ -170,9 +170,9 @@ func (k *reordering) narrow() {
 	}
 }
 
-// reorderWindow is RACK_update_reo_wnd's result: how long something may arrive later than what was sent after it. Not at
-// all where the path has never reordered and DupThresh segments have overtaken it, or as many ACKs have told of such,
-// however small (RFC 6675 5 (1)).
+// reorderWindow is RACK_update_reo_wnd's result: how long something may arrive later than what was sent after it. Not
+// at all where the path has never reordered and DupThresh segments have overtaken it, or as many ACKs have told of
+// such, however small (RFC 6675 5 (1)).
 func (t *TCB) reorderWindow() time.Duration {
 	r := &t.reco
 	if !r.reorder.seen && (r.mode != open || r.dupacks >= dupThresh ||
@@ -232,8 +232,8 @@ func (t *TCB) reorderTimeout(now Time) {
 	t.reduce(&d, 1)
 }
 
-// loseOnTimeout is RACK_mark_losses_on_RTO (6.3): the first segment is lost, and what was sent long enough ago. What was
-// sent just now isn't yet.
+// loseOnTimeout is RACK_mark_losses_on_RTO (6.3): the first segment is lost, and what was sent long enough ago. What
+// was sent just now isn't yet.
 func (t *TCB) loseOnTimeout(now Time) {
 	b := t.reco.board
 	if b.spans[b.first].state&reported != 0 {

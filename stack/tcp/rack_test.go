@@ -72,8 +72,8 @@ func spurious(d *dut, at int) {
 	d.skip()
 }
 
-// TestReorderWindowWidens: each round trip with a D-SACK makes the window wider by a quarter of the least round trip, up
-// to a smoothed one, and 16 recoveries without any make it narrow again.
+// TestReorderWindowWidens: each round trip with a D-SACK makes the window wider by a quarter of the least round trip,
+// up to a smoothed one, and 16 recoveries without any make it narrow again.
 //
 // RFC 8985 6.2
 func TestReorderWindowWidens(t *testing.T) {
@@ -193,8 +193,8 @@ func TestLostRetransmissions(t *testing.T) {
 	}
 }
 
-// TestSuperSegmentLost: of one super-segment some segments are lost; exactly these are sent again, although all were sent
-// at the same time.
+// TestSuperSegmentLost: of one super-segment some segments are lost; exactly these are sent again, although all were
+// sent at the same time.
 func TestSuperSegmentLost(t *testing.T) {
 	d := start(t, setup{sack: true, max: 60000})
 	d.write(10000)

@@ -90,8 +90,8 @@ func (t *TCB) enterRecovery(now Time) {
 // limitedTransmit is what RFC 3042 let out beyond cwnd; FlightSize must not count it (RFC 5681 3.2 step 2).
 func (t *TCB) limitedTransmit() int { return max(0, min(t.flight()-t.cong.Cwnd, 2*t.cong.SMSS)) }
 
-// leaveRecovery ends the recovery once everything that was in flight at its begin is acknowledged: RFC 6675 5 (A), "cwnd
-// = ssthresh" (RFC 9937 section 6.3).
+// leaveRecovery ends the recovery once everything that was in flight at its begin is acknowledged: RFC 6675 5 (A),
+// "cwnd = ssthresh" (RFC 9937 section 6.3).
 func (t *TCB) leaveRecovery() {
 	r := &t.reco
 	if r.mode == fastRecovery {

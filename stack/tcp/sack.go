@@ -47,8 +47,8 @@ func (f *flown) alike(g *flown) bool {
 	return f.state == g.state && (f.at == g.at || f.state&reported != 0 || f.waiting())
 }
 
-// Bounds of the scoreboard. What is sent beyond the first becomes part of the run before it, as if that had been sent as
-// late; what the peer reports beyond the second is ignored, which is safe: SACK is advice.
+// Bounds of the scoreboard. What is sent beyond the first becomes part of the run before it, as if that had been sent
+// as late; what the peer reports beyond the second is ignored, which is safe: SACK is advice.
 const (
 	maxSent  = 4096
 	maxFlown = maxSent + 1024
@@ -305,8 +305,8 @@ func (t *TCB) segmentSACK(now Time, seg *wire.Segment, d *delivery) {
 	}
 }
 
-// believable reports whether b is a piece of [una, nxt], by distances from una: on a circle, two ends may each compare well
-// and yet be far apart.
+// believable reports whether b is a piece of [una, nxt], by distances from una: on a circle, two ends may each compare
+// well and yet be far apart.
 func believable(b seq.Span, una, nxt seq.Num) bool {
 	return b.Start-una < b.End-una && b.End-una <= nxt-una
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/gotcp/gotcp/stack/wire"
 )
 
-// lossProbe is the tail loss probe (RFC 8985 section 7): where the last segments of a flight are lost nothing that comes
-// later tells of it. So something is sent, long before the retransmission timer expires, whose ACK does.
+// lossProbe is the tail loss probe (RFC 8985 section 7): where the last segments of a flight are lost nothing that
+// comes later tells of it. So something is sent, long before the retransmission timer expires, whose ACK does.
 type lossProbe struct {
 	timer Time // PTO's expiry, or Never
 	due   bool // the next Poll makes the probe
