@@ -89,7 +89,7 @@ func (c *congestion) setSMSS(smss int) {
 				c.Ssthresh = c.Ssthresh / c.SMSS * smss
 			}
 		}
-		c.Cwnd = max(c.Cwnd, smss) // never below the loss window, LW
+		c.Cwnd, c.Ssthresh = max(c.Cwnd, smss), max(c.Ssthresh, smss) // never below the loss window, LW
 	}
 	c.SMSS = smss
 }
