@@ -14,45 +14,38 @@ func (t *TCB) segmentACK(now Time, seg *wire.Segment) bool {
 		t.challengeAck(now)
 		return false
 	}
-	info := t.segmentSACK(now, seg)
+	d := t.delivery(now, seg)
+	t.segmentSACK(now, seg, &d)
 	acked := seg.Ack.Minus(t.snd.una)
-	duplicate := t.isDuplicate(seg, info)
+	duplicate := t.isDuplicate(seg)
 	var rtt time.Duration
 	if acked > 0 {
-		rtt = t.advance(now, seg, acked)
+		rtt = t.advance(now, seg, &d)
 	}
 	t.updateWindow(now, seg)
 	if t.dead() {
 		return false
 	}
-	switch {
-	case acked > 0:
+	if acked > 0 {
 		t.grow(now, acked, rtt)
-		t.recoveryACK(now, acked)
-		if t.rcv.sackOK && info.newly > 0 {
-			t.lossBySACK(now)
-		}
+	}
+	switch {
+	case t.rcv.sackOK:
+		t.sackACK(now, &d)
+	case acked > 0:
+		t.recoveryACK(acked)
 	case duplicate:
 		t.duplicateACK(now)
-	case info.newly > 0:
-		t.lossBySACK(now)
 	}
 	return true
 }
 
-// lossBySACK looks whether reports that came with an advancing ACK show a loss already.
-func (t *TCB) lossBySACK(now Time) {
-	t.updateLost()
-	if t.reco.mode == open && t.reco.lost.After(t.snd.una) && t.snd.nxt.After(t.snd.una) {
-		t.enterRecovery(now)
-	}
-}
-
 // advance takes a cumulative ACK: SND.UNA <- SEG.ACK. "Any segments on the retransmission queue that are thereby
 // entirely acknowledged are removed." It returns the round trip of what was acknowledged, 0 where it can't be told.
-func (t *TCB) advance(now Time, seg *wire.Segment, acked int) time.Duration {
+func (t *TCB) advance(now Time, seg *wire.Segment, d *delivery) time.Duration {
 	rtt := t.measure(now, seg)
 	t.snd.una = seg.Ack
+	t.forget(d)
 	n := min(seg.Ack.Minus(t.snd.base), t.snd.buf.len())
 	if n > 0 {
 		t.snd.buf.drop(n, t.retiring())

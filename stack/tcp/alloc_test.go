@@ -126,6 +126,42 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
+// TestNoAllocationsOfLosses: nor does what finds and repairs losses: the first segment of each flight is lost.
+func TestNoAllocationsOfLosses(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector makes sync.Pool forget, so allocations can't be counted; run without -race")
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	d := start(t, setup{sack: true})
+	in, p := d.segment(parseLine("A 1 ack 1")), make([]byte, 5000)
+	var out wire.Segment
+	step := func() {
+		d.now = d.now.Add(100 * ms)
+		d.tcb.Tick(d.now)
+		d.tcb.Segment(d.now, in)
+		for d.tcb.Poll(d.now, &out) {
+		}
+	}
+	flight := func() {
+		_, _ = d.tcb.Write(d.now, p)
+		in.Options.NSACK = 0
+		step()
+		in.Options.NSACK, in.Options.SACK[0].Start, in.Options.SACK[0].End = 1, in.Ack.Add(1000), d.tcb.snd.nxt
+		step()
+		in.Options.NSACK, in.Ack = 0, d.tcb.snd.nxt
+		step()
+	}
+	for range 50 {
+		flight()
+	}
+	if n := testing.AllocsPerRun(100, flight); n != 0 {
+		t.Errorf("%v allocations per flight, want none", n)
+	}
+	if in := d.tcb.Info(d.now); in.FastRecoveries < 100 {
+		t.Errorf("%d recoveries: too few for a test of them", in.FastRecoveries)
+	}
+}
+
 // TestNoAllocationsPingPong: requests and answers, the ACKs riding on them.
 func TestNoAllocationsPingPong(t *testing.T) {
 	if raceEnabled {

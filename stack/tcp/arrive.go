@@ -48,7 +48,7 @@ func (t *TCB) segmentSynSent(now Time, seg *wire.Segment) {
 		t.rtt.cancel()
 		return
 	}
-	t.advance(now, seg, 1)
+	t.advance(now, seg, new(delivery))
 	t.establish(now)
 	t.ackNow = true
 	if seg.Payload.Len() > 0 || seg.Flags&wire.FIN != 0 {

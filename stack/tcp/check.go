@@ -27,15 +27,50 @@ func (t *TCB) broken() string {
 		return "a dead connection holds data to send"
 	case t.rcv.ooo != nil && !t.rcv.ooo.sound():
 		return "the reassembly queue is out of order"
-	case t.reco.board != nil && t.reco.board.n > t.flight():
-		return "more is reported as received than is in flight"
 	case t.cong.cc != nil && t.cong.Cwnd < t.cong.SMSS:
 		return "cwnd is below one segment"
 	case t.rcvUsed() > int(t.rcv.limit)+0xffff<<t.rcv.wscale && t.state.synchronized():
 		return "more was received than any window allowed"
 	}
+	if msg := t.boardBroken(); msg != "" {
+		return msg
+	}
 	if c, ok := t.cong.cc.(*cubic); ok {
 		return c.broken()
+	}
+	return ""
+}
+
+// boardBroken is what is wrong with the scoreboard.
+func (t *TCB) boardBroken() string {
+	r := &t.reco
+	b := r.board
+	if b == nil {
+		if t.rcv.sackOK && t.state.synchronized() && !t.dead() && t.snd.una != t.snd.nxt {
+			return "something is in flight and not on the scoreboard"
+		}
+		return ""
+	}
+	sum, at := scoreboard{}, t.snd.una
+	for i := range b.live() {
+		f := &b.live()[i]
+		if f.Start != at || f.Empty() || f.state&reported != 0 && f.state&(lost|again) != 0 {
+			return "a run on the scoreboard is empty, leaves a gap, or has arrived and is lost"
+		}
+		if at = f.End; f.waiting() && f.Start.Before(b.retry) {
+			return "a lost run would be forgotten"
+		}
+		sum.count(f, 1)
+	}
+	switch {
+	case at != t.snd.nxt || len(b.live()) == 0:
+		return "the scoreboard doesn't end at SND.NXT"
+	case sum.reported != b.reported || sum.lost != b.lost || sum.again != b.again:
+		return "the scoreboard's sums are wrong"
+	case r.mode == open && b.lost > 0:
+		return "something is lost and nobody sends it again"
+	case r.mode != open && b.probe.timer != Never:
+		return "a tail loss probe is due in a recovery"
 	}
 	return ""
 }

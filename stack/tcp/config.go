@@ -32,6 +32,7 @@ type Config struct {
 	RcvBufMax     int // 6 MiB: the largest receive buffer, which fixes the window scale that is offered
 
 	NoSACK       bool // don't offer or use selective acknowledgement
+	NoTLP        bool // don't send tail loss probes (RFC 8985 section 7)
 	NoTimestamps bool // don't offer or use timestamps
 	NoWScale     bool // don't offer or use window scaling
 

@@ -74,7 +74,7 @@ func (t *TCB) startCongestion() {
 	c.Ssthresh = noSsthresh
 	c.Cwnd = initialWindow(t.cfg, c.SMSS)
 	c.limit = t.snd.nxt
-	if t.reco.synRetries > 1 {
+	if t.rtt.synRetries > 1 {
 		c.Cwnd = c.SMSS // the SYN was lost more than once (RFC 5681 3.1, as Linux reads it)
 	}
 }
@@ -89,7 +89,7 @@ func (c *congestion) setSMSS(smss int) {
 				c.Ssthresh = c.Ssthresh / c.SMSS * smss
 			}
 		}
-		c.Cwnd = max(c.Cwnd, smss) // never below the loss window, LW
+		c.Cwnd, c.Ssthresh = max(c.Cwnd, smss), max(c.Ssthresh, smss) // never below the loss window, LW
 	}
 	c.SMSS = smss
 }

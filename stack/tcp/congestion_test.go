@@ -281,3 +281,12 @@ func TestSameMSSKeepsCwnd(t *testing.T) {
 	d.call(func(t *TCB) { t.SetOptions(d.now, UserOptions{MaxSeg: 1400}) })
 	d.cwnd(10100, noSsthresh)
 }
+
+// TestSsthreshOfLargerSegments: where segments become larger after a loss, ssthresh, which cwnd is set to at the end of
+// the recovery, is at least one of them.
+func TestSsthreshOfLargerSegments(t *testing.T) {
+	c := congestion{Window: Window{Cwnd: 500, Ssthresh: 200, SMSS: 100}}
+	if c.setSMSS(1000); c.Ssthresh < 1000 || c.Cwnd < 1000 {
+		t.Errorf("cwnd %d, ssthresh %d with segments of 1000 octets", c.Cwnd, c.Ssthresh)
+	}
+}

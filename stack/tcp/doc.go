@@ -27,7 +27,9 @@
 //   - rtt.go, retransmit.go: round trips and the retransmission timer, [RFC 6298], [RFC 1122] 4.2.3.5
 //   - congestion.go: slow start, congestion avoidance and the controller's interface, [RFC 5681], [RFC 6928]
 //   - cubic.go, hystart.go: another controller, [RFC 9438], and its slow start, [RFC 9406]
-//   - recovery.go: fast retransmit and recovery, [RFC 6582], [RFC 6675], limited transmit, [RFC 3042]
+//   - recovery.go: fast retransmit and recovery, [RFC 6675], limited transmit, [RFC 3042], and what undoes them
+//   - rack.go, tlp.go, prr.go: what finds losses with SACK, and how much is sent meanwhile, [RFC 8985], [RFC 9937]
+//   - newreno.go: the same without SACK, [RFC 6582]
 //   - sack.go, reasm.go: the sender's scoreboard, the receiver's queue and reports, [RFC 2018], [RFC 6675], [RFC 2883]
 //   - tstamp.go: timestamps and PAWS, [RFC 7323]
 //   - window.go, delack.go: the receiver's window, segment sizes and delayed ACKs, [RFC 9293] 3.7.1, 3.8.6, [RFC 7323]
@@ -54,7 +56,9 @@
 // [RFC 6675]: https://www.rfc-editor.org/rfc/rfc6675
 // [RFC 6928]: https://www.rfc-editor.org/rfc/rfc6928
 // [RFC 7323]: https://www.rfc-editor.org/rfc/rfc7323
+// [RFC 8985]: https://www.rfc-editor.org/rfc/rfc8985
 // [RFC 9293]: https://www.rfc-editor.org/rfc/rfc9293
 // [RFC 9406]: https://www.rfc-editor.org/rfc/rfc9406
 // [RFC 9438]: https://www.rfc-editor.org/rfc/rfc9438
+// [RFC 9937]: https://www.rfc-editor.org/rfc/rfc9937
 package tcp

@@ -75,13 +75,17 @@ func TestReportsOfAnyACK(t *testing.T) {
 	}
 }
 
-// TestRescueBehindReports: NextSeg's rule (4) sends nothing that was reported, also where the last segment is short.
-func TestRescueBehindReports(t *testing.T) {
+// TestTailInRecovery: the loss of the last segment shows as soon as a retransmission arrives, which was sent later.
+func TestTailInRecovery(t *testing.T) {
 	d := start(t, setup{sack: true, user: UserOptions{NoDelay: true}})
 	d.write(9500)
 	d.skip()
+	d.elapse(100 * ms)
 	d.in("A 1 ack 1 sack 1001:9001")
-	d.out("A 1:1001 ack 1", "PA 9001:9501 ack 1")
+	d.out("A 1:1001 ack 1")
+	d.elapse(100 * ms)
+	d.in("A 1 ack 9001")
+	d.out("PA 9001:9501 ack 1")
 }
 
 // TestTimeoutInRecovery: a time-out during fast recovery doesn't raise ssthresh, although more is in flight by then.
@@ -104,7 +108,7 @@ func TestTimerFollowsFirst(t *testing.T) {
 	d := flying(t, setup{sack: true})
 	d.elapse(200 * ms)
 	d.in("A 1 ack 1 sack 1001:4001")
-	d.out("A 1:1001 ack 1")
+	d.out("A 1:1001 ack 1", "A 10001:11001")
 	if got := d.due(); got != 300*ms {
 		t.Errorf("the timer is due in %v, want an RTO of 300 ms", got)
 	}

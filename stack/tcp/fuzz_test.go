@@ -222,8 +222,8 @@ func (z *fuzzed) verify() {
 	if held := t.snd.buf.memory(); held > 2*max(int(t.snd.limit), 128_000)+2*BufSize {
 		z.t.Fatalf("%d octets to send hold %d octets of memory", t.snd.buf.len(), held)
 	}
-	if b := t.reco.board; b != nil && len(b.spans) > maxSpans {
-		z.t.Fatalf("%d runs on the scoreboard", len(b.spans))
+	if b := t.reco.board; b != nil && len(b.live()) > maxFlown {
+		z.t.Fatalf("%d runs on the scoreboard", len(b.live()))
 	}
 }
 

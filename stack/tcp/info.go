@@ -11,8 +11,9 @@ type counters struct {
 	dataSegsIn, dataSegsOut uint32
 	retransSegs, outOfOrder uint32
 
-	dsacks, undos, timeouts, fastRecoveries uint16
-	challengeAcks, pawsDropped, rcvDropped  uint16
+	dsacks                                 uint32
+	undos, timeouts, fastRecoveries        uint16
+	challengeAcks, pawsDropped, rcvDropped uint16
 }
 
 // Info is struct tcp_info of Linux as far as it applies, in Linux's units: microseconds, segments of SndMSS octets,
@@ -72,7 +73,7 @@ func (t *TCB) Info(now Time) Info {
 	i.BytesRetrans = s.bytesRetrans
 	i.BytesSent = s.bytesAcked + uint64(t.snd.buf.len()-t.Unsent()) + s.bytesRetrans
 	i.SegsIn, i.SegsOut, i.DataSegsIn, i.DataSegsOut = s.segsIn, s.segsOut, s.dataSegsIn, s.dataSegsOut
-	i.DSACKDups, i.RcvOOOPack = uint32(s.dsacks), s.outOfOrder
+	i.DSACKDups, i.RcvOOOPack = s.dsacks, s.outOfOrder
 	i.Timeouts, i.FastRecoveries, i.Undos = uint32(s.timeouts), uint32(s.fastRecoveries), uint32(s.undos)
 	i.ChallengeAcks, i.PAWSDropped = uint32(s.challengeAcks), uint32(s.pawsDropped)
 	i.RcvDropped = uint32(s.rcvDropped)
@@ -100,8 +101,10 @@ func (t *TCB) infoWindows(i *Info) {
 	i.PMTU = uint32(t.snd.pathMSS) + 40
 	i.Unacked = segs(t.flight())
 	i.Sacked = segs(t.reco.sacked() + int(t.reco.reno))
-	if t.reco.mode != open {
-		i.Lost, i.Retrans = segs(t.unreported(t.reco.lost)), segs(t.unreported(t.reco.highRxt))
+	if b := t.reco.board; b != nil {
+		i.Lost, i.Retrans = segs(b.lost), segs(b.again)
+	} else if t.reco.mode != open {
+		i.Lost, i.Retrans = segs(t.before(t.reco.edge)), segs(t.before(t.reco.highRxt))
 	}
 	i.SndSsthresh = noSsthresh
 	if t.cong.Ssthresh != noSsthresh {

@@ -33,7 +33,7 @@ func (t *TCB) poll(now Time, seg *wire.Segment) bool {
 		return false
 	}
 	if t.canSend() {
-		if t.pollRetransmit(now, seg) || t.pollNew(now, seg) || t.pollSuspect(now, seg) || t.pollProbe(now, seg) {
+		if t.pollRetransmit(now, seg) || t.pollLossProbe(now, seg) || t.pollNew(now, seg) || t.pollProbe(now, seg) {
 			return true
 		}
 		t.waitForWindow(now)
@@ -127,7 +127,7 @@ func (t *TCB) pollACK(now Time, seg *wire.Segment) bool {
 // cwndRoom is how much more the congestion window lets into the network.
 func (t *TCB) cwndRoom() int { return t.cong.Cwnd - t.pipe() }
 
-// pollRetransmit sends what is lost: RFC 6675's NextSeg rule (1), RFC 6582's first unacknowledged segment.
+// pollRetransmit sends what is lost: what RACK has found, or RFC 6582's first unacknowledged segment.
 func (t *TCB) pollRetransmit(now Time, seg *wire.Segment) bool {
 	if t.reco.mode == open {
 		return false
@@ -138,22 +138,6 @@ func (t *TCB) pollRetransmit(now Time, seg *wire.Segment) bool {
 		return false
 	}
 	return t.resend(now, seg, lost)
-}
-
-// pollSuspect is NextSeg's rules (3) and (4), for when there is no new data to send.
-func (t *TCB) pollSuspect(now Time, seg *wire.Segment) bool {
-	if t.reco.mode != fastRecovery || t.hasUnsent() {
-		return false
-	}
-	if s := t.nextSuspect(); !s.Empty() {
-		return t.resend(now, seg, s)
-	}
-	highRxt := t.reco.highRxt
-	if s := t.nextRescue(); s.Empty() || !t.resend(now, seg, s) {
-		return false
-	}
-	t.reco.rescued, t.reco.highRxt = true, highRxt // "HighRxt MUST NOT be updated"
-	return true
 }
 
 // resend makes a segment of the octets s, as far as the windows allow.
@@ -230,14 +214,41 @@ func (t *TCB) noteSent(now Time, seg *wire.Segment, n int) {
 		t.snd.last = now.ms()
 		t.stats.dataSegsOut += segments(n, seg.GSOSize)
 	}
-	if seg.Len() > 0 {
-		if seg.End().After(t.snd.nxt) {
-			if t.snd.una == t.snd.nxt && !t.snd.probing {
-				t.snd.since = now
-			}
-			t.snd.nxt = seg.End()
+	if seg.Len() == 0 {
+		return
+	}
+	t.log(now, seq.Span{Start: seg.Seq, End: seg.End()})
+	fresh := seg.End().After(t.snd.nxt)
+	if fresh {
+		if t.snd.una == t.snd.nxt && !t.snd.probing {
+			t.snd.since = now
 		}
-		t.armRTO(now)
+		t.snd.nxt = seg.End()
+	}
+	t.armRTO(now)
+	if fresh {
+		t.armLossProbe(now)
+	}
+}
+
+// log has the scoreboard know of a segment that is sent.
+func (t *TCB) log(now Time, s seq.Span) {
+	if !t.rcv.sackOK || !t.state.synchronized() {
+		return
+	}
+	r := &t.reco
+	if r.board == nil {
+		r.board = newBoard(t.snd.una)
+	}
+	if r.mode == fastRecovery {
+		r.board.prr.out += s.Len()
+	}
+	if old := s.Intersect(seq.Span{Start: t.snd.una, End: t.snd.nxt}); !old.Empty() {
+		r.board.sentAgain(now, old)
+		r.highRxt = seq.Max(r.highRxt, old.End)
+	}
+	if s.Start = seq.Max(s.Start, t.snd.nxt); !s.Empty() {
+		r.board.add(now, s)
 	}
 }
 

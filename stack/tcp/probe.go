@@ -95,7 +95,7 @@ func (t *TCB) probeAnswered(now Time) {
 		t.snd.nxt = t.snd.una // the probe's octet: as if it had not been sent
 		t.reco.release()      // nor reported, without being acknowledged
 	default:
-		t.markAllLost(lossRecovery)
+		t.markAllLost()
 		t.reco.urgent = true
 	}
 	if t.snd.una != t.snd.nxt {

@@ -62,19 +62,32 @@ func (t *TCB) enterLoss(now Time) {
 		t.cong.Ssthresh = ssthresh
 	}
 	t.cong.Cwnd = t.cong.SMSS // the loss window, LW
-	if b := r.board; b != nil && len(b.spans) > 0 && b.spans[0].Start.AtOrBefore(t.snd.una) {
-		r.release() // the peer has reneged: RFC 2018 section 8
+	if r.board != nil {
+		t.loseOnTimeout(now)
+		t.startLossRecovery()
+	} else {
+		t.markAllLost()
 	}
-	t.markAllLost(lossRecovery)
 	r.urgent = true
 }
 
 // markAllLost has everything in flight that was not reported sent again.
-func (t *TCB) markAllLost(m mode) {
+func (t *TCB) markAllLost() {
+	if r := &t.reco; r.board != nil {
+		r.board.loseAll()
+	} else {
+		r.edge, r.highRxt = t.snd.nxt, t.snd.una
+	}
+	t.startLossRecovery()
+}
+
+func (t *TCB) startLossRecovery() {
 	r := &t.reco
-	r.mode = m
-	r.recover, r.lost, r.highRxt = t.snd.nxt, t.snd.nxt, t.snd.una
-	r.reno, r.dupacks, r.rescued = 0, 0, false
+	r.mode, r.recover = lossRecovery, t.snd.nxt
+	r.reno, r.dupacks, r.probed = 0, 0, probedNothing
+	if r.board != nil {
+		r.board.rack.timer, r.board.probe = Never, lossProbe{timer: Never}
+	}
 }
 
 // synTimeout sends a SYN or SYN-ACK again, or gives up. The default is Linux's 6 retransmissions, 127 s in all; who wants
@@ -90,7 +103,7 @@ func (t *TCB) synTimeout(now Time) {
 		return
 	}
 	t.backOff()
-	t.reco.synRetries++
+	t.rtt.synRetries++
 	t.snd.started = false
 }
 
@@ -169,7 +182,7 @@ func (t *TCB) PacketTooBig(now Time, quoted seq.Num, mtu int) {
 	t.snd.pathMSS = mss
 	t.updateMSS()
 	if t.state.synchronized() && t.snd.una != t.snd.nxt {
-		t.markAllLost(lossRecovery)
+		t.markAllLost()
 		t.rtt.cancel()
 	}
 }

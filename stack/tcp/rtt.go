@@ -16,8 +16,10 @@ type rttState struct {
 	begin  Time          // when the octet before end was sent, where timing
 	end    seq.Num
 	timing bool
+	stale  bool // a tail loss probe was sent since the last measurement (RFC 8985 7.3)
 
-	backoff uint8 // doublings since the last measurement (5.5, Karn)
+	backoff    uint8 // doublings since the last measurement (5.5, Karn)
+	synRetries uint8 // how often the SYN or SYN-ACK was sent again
 }
 
 func (r *rttState) init(c *Config) { r.rto = c.RTOInitial }
@@ -58,6 +60,7 @@ func (t *TCB) measure(now Time, seg *wire.Segment) time.Duration {
 // sample is section 2.2 and 2.3, with Linux's floor: RTTVAR's share of the RTO is at least RTOMin.
 func (r *rttState) sample(c *Config, now Time, m time.Duration) {
 	m = max(m, time.Microsecond)
+	r.stale = false
 	if r.min == 0 || m < r.min {
 		r.min = m
 	}

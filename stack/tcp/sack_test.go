@@ -8,139 +8,208 @@ import (
 	"github.com/gotcp/gotcp/stack/seq"
 )
 
-// bitmap is the reference for the scoreboard: one flag per octet.
-type bitmap struct {
-	base seq.Num
-	bit  []bool
+// octet is the reference for the scoreboard: what is known of each octet by itself.
+type octet struct {
+	at    Time
+	state flownState
 }
 
-func (b *bitmap) set(s seq.Span) (newly int) {
+// model is a scoreboard made of octets.
+type model struct {
+	una seq.Num
+	oct []octet // from una on
+}
+
+func (m *model) each(s seq.Span, f func(*octet)) {
 	for n := s.Start; n != s.End; n++ {
-		if i := n.Minus(b.base); !b.bit[i] {
-			b.bit[i] = true
-			newly++
-		}
+		f(&m.oct[n.Minus(m.una)])
 	}
-	return newly
 }
 
-func (b *bitmap) count(s seq.Span) (n int) {
-	for at := s.Start; at.Before(s.End); at++ {
-		if b.bit[at.Minus(b.base)] {
+func (m *model) count(bit flownState) (n int) {
+	for i := range m.oct {
+		if m.oct[i].state&bit != 0 {
 			n++
 		}
 	}
 	return n
 }
 
-// isLost is RFC 6675 section 4, word by word: "returns true when either DupThresh discontiguous SACKed sequences have
-// arrived above SeqNum or more than (DupThresh - 1) * SMSS bytes with sequence numbers greater than SeqNum have been
-// SACKed".
-func (b *bitmap) isLost(i, smss int) bool {
-	octets, runs := 0, 0
-	for j := i + 1; j < len(b.bit); j++ {
-		if b.bit[j] {
-			octets++
-			if !b.bit[j-1] || j == i+1 {
-				runs++
-			}
-		}
+// nextLost is the first run of octets that are lost and not sent again.
+func (m *model) nextLost() (s seq.Span) {
+	waiting := func(i int) bool { return i < len(m.oct) && m.oct[i].state&(lost|again) == lost }
+	i := 0
+	for i < len(m.oct) && !waiting(i) {
+		i++
 	}
-	return runs >= 3 || octets > 2*smss
+	j := i
+	for waiting(j) {
+		j++
+	}
+	if i == j {
+		return s
+	}
+	return seq.Span{Start: m.una.Add(i), End: m.una.Add(j)}
 }
 
-func TestScoreboardAgainstBitmap(t *testing.T) {
-	const size, smss = 600, 20
-	for seed := range uint64(200) {
-		rng := rand.New(rand.NewPCG(seed, 2))
-		base := seq.Num(0).Add(-rng.IntN(size)) // somewhere across the wrap
-		ref := bitmap{base: base, bit: make([]bool, size)}
-		var sb scoreboard
-		una := base
-		random := func() seq.Span {
-			left := size - una.Minus(base)
-			start := rng.IntN(left)
-			return seq.Span{Start: una.Add(start), End: una.Add(start + rng.IntN(min(left-start, 60)+1))}
+// segments is how many segments of smss octets the reports stand for.
+func (m *model) segments(smss int) (n int) {
+	run := 0
+	for i := range m.oct {
+		if m.oct[i].state&reported == 0 {
+			run = 0
+			continue
 		}
-		for range 60 {
-			switch rng.IntN(5) {
-			case 0:
-				una = una.Add(rng.IntN(20))
-				if size-una.Minus(base) < 100 {
-					continue
-				}
-				sb.forget(una)
-				for i := range una.Minus(base) {
-					ref.bit[i] = false
-				}
-			default:
-				if s := random(); !s.Empty() {
-					if got, want := sb.mark(s), ref.set(s); got != want {
-						t.Fatalf("seed %d: mark %v gives %d new octets, want %d", seed, s, got, want)
+		if run%smss == 0 {
+			n++
+		}
+		run++
+	}
+	return n
+}
+
+func TestScoreboardAgainstOctets(t *testing.T) {
+	const smss = 20
+	for seed := range uint64(300) {
+		rng := rand.New(rand.NewPCG(seed, 2))
+		una := seq.Num(0).Add(-rng.IntN(600)) // somewhere across the wrap
+		m, b := &model{una: una}, newBoard(una)
+		var d delivery
+		random := func() seq.Span {
+			start := rng.IntN(len(m.oct) + 1)
+			return seq.Span{Start: m.una.Add(start), End: m.una.Add(start + rng.IntN(min(len(m.oct)-start, 60)+1))}
+		}
+		for step := range 150 {
+			now := Time(1000 * step)
+			switch s := random(); rng.IntN(8) {
+			case 0, 1, 2:
+				if n := 1 + rng.IntN(40); len(m.oct) < 500 {
+					b.add(now, seq.Span{Start: m.una.Add(len(m.oct)), End: m.una.Add(len(m.oct) + n)})
+					for range n {
+						m.oct = append(m.oct, octet{at: now})
 					}
 				}
+			case 3:
+				n := rng.IntN(min(len(m.oct), 30) + 1)
+				fresh := 0
+				m.each(seq.Span{Start: m.una, End: m.una.Add(n)}, func(o *octet) { fresh += 1 - int(o.state&reported) })
+				m.una, m.oct = m.una.Add(n), m.oct[n:]
+				d.octets = 0
+				b.forget(m.una, &d)
+				if d.octets != fresh {
+					t.Fatalf("seed %d: %d octets have arrived, want %d", seed, d.octets, fresh)
+				}
+			case 4, 5:
+				fresh := 0
+				m.each(s, func(o *octet) {
+					fresh += 1 - int(o.state&reported)
+					o.state = reported
+				})
+				if got := markNonEmpty(b, s, &d); got != fresh {
+					t.Fatalf("seed %d: mark %v gives %d new octets, want %d", seed, s, got, fresh)
+				}
+			case 6:
+				if next := m.nextLost(); !next.Empty() && rng.IntN(2) == 0 {
+					s = next
+				}
+				m.each(s, func(o *octet) {
+					if o.at = now; o.state&reported == 0 {
+						o.state |= again | resent
+					}
+				})
+				if !s.Empty() {
+					b.sentAgain(now, s)
+				}
+			case 7:
+				mixed(rng.IntN(12), b, m, now)
 			}
-			checkBoard(t, &sb, &ref, una, random())
+			compareBoard(t, b, m, smss)
 		}
 	}
 }
 
-// checkBoard compares everything the scoreboard can tell with the reference.
-func checkBoard(t *testing.T, sb *scoreboard, ref *bitmap, una seq.Num, s seq.Span) {
+func markNonEmpty(b *scoreboard, s seq.Span, d *delivery) int {
+	if s.Empty() {
+		return 0
+	}
+	return b.mark(s, d)
+}
+
+// mixed does what concerns all octets at once, or those that were sent before a time.
+func mixed(op int, b *scoreboard, m *model, now Time) {
+	all := seq.Span{Start: m.una, End: m.una.Add(len(m.oct))}
+	lose := func(o *octet) {
+		if o.state&reported == 0 {
+			o.state = (o.state | lost) &^ again
+		}
+	}
+	switch {
+	case op == 0:
+		b.forgive()
+		m.each(all, func(o *octet) { o.state &^= lost })
+	case op == 1:
+		b.loseAll()
+		m.each(all, lose)
+	case op == 2:
+		b.distrust()
+		m.each(all, func(o *octet) { o.state &^= reported })
+	default:
+		for i := range b.live() {
+			if f := &b.live()[i]; f.state&reported == 0 && f.at%7000 == 0 {
+				b.lose(f)
+				m.each(f.Span, lose)
+			}
+		}
+		b.join(b.first, len(b.spans))
+	}
+}
+
+// compareBoard compares everything the scoreboard can tell with the model.
+func compareBoard(t *testing.T, b *scoreboard, m *model, smss int) {
 	t.Helper()
-	const smss = 20
-	all := seq.Span{Start: una, End: ref.base.Add(len(ref.bit))}
-	if sb.n != ref.count(all) {
-		t.Fatalf("%d octets are marked, want %d", sb.n, ref.count(all))
+	if b.reported != m.count(reported) || b.lost != m.count(lost) || b.again != m.count(again) {
+		t.Fatalf("octets reported, lost, again: %d, %d, %d; want %d, %d, %d", b.reported, b.lost, b.again,
+			m.count(reported), m.count(lost), m.count(again))
 	}
-	for i, x := range sb.spans {
-		if x.Empty() || i > 0 && x.Start.AtOrBefore(sb.spans[i-1].End) {
-			t.Fatalf("the spans %v are not sorted and apart", sb.spans)
+	at := m.una
+	for _, f := range b.live() {
+		if f.Start != at || f.Empty() {
+			t.Fatalf("the runs %v leave a gap", b.live())
 		}
+		at = f.End
+		m.each(f.Span, func(o *octet) {
+			if o.state != f.state {
+				t.Fatalf("in %v: state %b, want %b", f.Span, f.state, o.state)
+			}
+		})
 	}
-	if got, want := sb.within(s), ref.count(s); got != want {
-		t.Fatalf("%d octets are marked within %v, want %d", got, s, want)
+	if got, want := b.nextLost(), m.nextLost(); got != want {
+		t.Fatalf("the next to send again is %v, want %v", got, want)
 	}
-	// hole: the first unmarked run at or after the start, which ends at the next mark or at the end.
-	hole := sb.hole(s.Start, s.End)
-	from := s.Start
-	for from.Before(s.End) && ref.bit[from.Minus(ref.base)] {
-		from++
-	}
-	end := from
-	for end.Before(s.End) && !ref.bit[end.Minus(ref.base)] {
-		end++
-	}
-	if hole.Len() != end.Minus(from) || !hole.Empty() && hole.Start != from {
-		t.Fatalf("the hole in %v is %v, want [%v %v)", s, hole, from, end)
-	}
-	edge, ok := sb.lostBefore(smss)
-	for at := una; at.Before(all.End); at++ {
-		if i := at.Minus(ref.base); !ref.bit[i] && ref.isLost(i, smss) != (ok && at.Before(edge)) {
-			t.Fatalf("octet %d: IsLost is %v, the edge %v %v", i, ref.isLost(i, smss), edge.Minus(ref.base), ok)
-		}
+	if got, want := b.segments(smss, 1000), m.segments(smss); got != want {
+		t.Fatalf("the reports are of %d segments, want %d", got, want)
 	}
 }
 
-// TestScoreboardBounded: a peer cannot make us remember more than maxSpans runs (law 7), and what it reports beyond
-// counts as not reported.
+// TestScoreboardBounded: a peer cannot make us remember more than maxFlown runs (law 7), and what it reports beyond
+// counts as not reported. What we send is always remembered.
 func TestScoreboardBounded(t *testing.T) {
-	var sb scoreboard
-	for i := range 3 * maxSpans {
-		n := sb.mark(seq.Span{Start: seq.Num(10 * i), End: seq.Num(10*i + 5)})
-		if want := 5; i >= maxSpans {
-			if want = 0; n != want {
-				t.Fatalf("run %d is taken", i)
-			}
-		} else if n != want {
-			t.Fatalf("run %d: %d new octets", i, n)
-		}
+	b := newBoard(0)
+	for i := range 3 * maxSent {
+		b.add(Time(i), seq.Span{Start: seq.Num(100 * i), End: seq.Num(100*i + 100)})
 	}
-	if sb.n != 5*maxSpans {
-		t.Errorf("%d octets are marked, want %d", sb.n, 5*maxSpans)
+	if n := len(b.live()); n > maxSent+1 {
+		t.Fatalf("%d runs of what was sent", n)
 	}
-	if n := sb.mark(seq.Span{Start: 2, End: 12}); n != 5 { // joins two: there is always room for that
-		t.Errorf("a joining run gives %d new octets, want 5", n)
+	news := 0
+	for i := range 3 * maxSent {
+		news += b.mark(seq.Span{Start: seq.Num(100*i + 10), End: seq.Num(100*i + 20)}, new(delivery))
+	}
+	if n := len(b.live()); n > maxFlown || b.reported != news || news < 5000 {
+		t.Errorf("%d runs after reports of every segment, %d octets are marked of %d", n, b.reported, news)
+	}
+	if last := b.spans[len(b.spans)-1].End; last != 300*maxSent {
+		t.Errorf("the scoreboard ends at %d", last)
 	}
 }
 
@@ -243,7 +312,7 @@ func TestEmptySACKBlocks(t *testing.T) {
 	d := flying(t, setup{sack: true})
 	d.in("A 1 ack 1 sack 3001:3001 5001:5001 7001:7001")
 	d.out()
-	if d.tcb.reco.board != nil {
+	if d.tcb.reco.board.reported > 0 {
 		t.Error("empty blocks are on the scoreboard")
 	}
 }

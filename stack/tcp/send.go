@@ -18,6 +18,15 @@ func (t *TCB) pollNew(now Time, seg *wire.Segment) bool {
 	if n == 0 && !(fin && avail == 0) {
 		return t.takeBack(seg)
 	}
+	t.sendNew(now, seg, n)
+	return true
+}
+
+// sendNew makes a segment of the next n unsent octets, and of the FIN where it follows them and the window has room.
+func (t *TCB) sendNew(now Time, seg *wire.Segment, n int) {
+	mss := t.payloadMSS(seg)
+	avail := t.dataEnd().Minus(t.snd.nxt)
+	fin := t.snd.fin && n == avail && t.wndEnd().Minus(t.snd.nxt) > n
 	n = t.snd.buf.view(seg.Seq.Minus(t.snd.base), n, &seg.Payload)
 	fin = fin && n == avail
 	if n > mss {
@@ -36,7 +45,6 @@ func (t *TCB) pollNew(now Time, seg *wire.Segment) bool {
 	t.noteSent(now, seg, n)
 	t.rtt.start(now, t.snd.nxt)
 	t.cong.sent(t.pipe(), t.snd.una, t.snd.nxt)
-	return true
 }
 
 // sendable is how many of avail unsent octets may leave in the next segment, given room in the peer's window.

@@ -133,7 +133,7 @@ func (t *TCB) open(now Time, p *Params) {
 	t.rtt.init(p.Config)
 	t.updateMSS()
 	t.reco.recover = p.ISS.Add(-1)
-	t.reco.lost, t.reco.highRxt, t.reco.undoMark = p.ISS, p.ISS, p.ISS
+	t.reco.edge, t.reco.highRxt, t.reco.undoMark = p.ISS, p.ISS, p.ISS
 }
 
 // Connect starts an active open (3.10.1): the next Poll gives the SYN. UserOptions that were set before stay.
@@ -167,7 +167,7 @@ func (t *TCB) Accept(now Time, p Params, h *HalfOpen) {
 		t.snd.wscale, t.rcv.wscale = h.SndWScale, wscaleFor(p.Config)
 	}
 	t.updateMSS()
-	if t.reco.synRetries = h.retries; h.retries == 0 {
+	if t.rtt.synRetries = h.retries; h.retries == 0 {
 		t.rtt.start(h.sent, t.snd.nxt) // the ACK that the caller gives in next is the SYN-ACK's
 	}
 	t.rtxAt = now.Add(t.rtt.rto)
@@ -192,7 +192,11 @@ func (t *TCB) Deadline() Time {
 	if t.state == 0 {
 		return Never
 	}
-	return min(t.rtxAt, t.delackAt, t.keepDeadline())
+	at := min(t.rtxAt, t.delackAt, t.keepDeadline())
+	if b := t.reco.board; b != nil {
+		at = min(at, b.rack.timer, b.probe.timer)
+	}
+	return at
 }
 
 // Tick does what is due by now (3.10.8). A spurious call is harmless.
@@ -200,7 +204,12 @@ func (t *TCB) Tick(now Time) {
 	if t.state == 0 {
 		return
 	}
-	if now >= t.rtxAt {
+	switch b := t.reco.board; {
+	case b != nil && now >= b.rack.timer:
+		t.reorderTimeout(now)
+	case b != nil && now >= b.probe.timer:
+		t.lossProbeTimeout(now)
+	case now >= t.rtxAt: // not where one of those may have put it off
 		t.rtxAt = Never
 		switch {
 		case t.state == FinWait2:

@@ -156,6 +156,7 @@ func parseInts(text string) ([]int, error) {
 
 // tunables are gotcp's by Linux's names and in Linux's units.
 var tunables = map[string]func(c *stack.Config, n []int){
+	"tcp_early_retrans":    func(c *stack.Config, n []int) { c.TCP.NoTLP = n[0] == 0 },
 	"tcp_sack":             func(c *stack.Config, n []int) { c.TCP.NoSACK = n[0] == 0 },
 	"tcp_timestamps":       func(c *stack.Config, n []int) { c.TCP.NoTimestamps = n[0] == 0 },
 	"tcp_window_scaling":   func(c *stack.Config, n []int) { c.TCP.NoWScale = n[0] == 0 },

@@ -25,8 +25,6 @@ func (target) Name() string { return "Linux" }
 // that gotcp keeps to, and with the sizes of a machine with plenty of memory.
 var sysctls = map[string]string{
 	"tcp_congestion_control":  "reno",
-	"tcp_recovery":            "0", // RACK off: RFC 6675 decides what is lost
-	"tcp_early_retrans":       "0", // tail loss probes off
 	"tcp_frto":                "0",
 	"tcp_ecn":                 "0",
 	"tcp_fastopen":            "0",
