@@ -45,4 +45,13 @@
 // way out is a TUN device, at the other end of which a stack stands in for the whole world, and makes each connection
 // anew on the plugin's Net (package internal/sandbox). A [Service] may be put there, too ([Spec].Sandbox): else its rules
 // bind what it does by package dialer, and nothing keeps it from using the kernel's network besides.
+//
+// # Plugins that are not to be trusted
+//
+// The host takes each plugin for hostile. What it has of the network is bounded by its quota, what it has of the host's
+// memory by that and by fixed bounds: of messages, of what waits for it, of buffers. Of its log 1000 lines a second are
+// passed on and the rest is counted; 8 MiB a second are read, and the rest has to wait. One that breaks the protocol, or
+// doesn't answer, is killed, and so is one that doesn't end when it is asked to, with all processes of its group. A child
+// that has left the group lives on, without the network; in a sandbox it doesn't, either. What a plugin takes of the
+// processors is not bounded here.
 package plugins

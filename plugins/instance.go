@@ -21,6 +21,7 @@ type instance struct {
 	kinds    []string
 	client   *plugin.Client
 	protocol plugin.ClientProtocol
+	netRPC   bool // protocol is one of ours
 	proc     *process
 	finished chan error // gets what a plugin of ours says when its work is done: nil or why it failed
 
@@ -102,7 +103,7 @@ func (i *instance) close() {
 		kill := func() { i.proc.Kill(context.Background()) }
 		stop := context.AfterFunc(i.p.kill, kill)
 		late := time.AfterFunc(i.p.spec.Stop, kill) // go-plugin waits for an answer as long as it takes
-		i.client.Kill()
+		i.quit()
 		<-i.proc.ended
 		late.Stop()
 		stop()

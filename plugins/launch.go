@@ -178,7 +178,7 @@ func (i *instance) start(ctx context.Context, cfg *plugin.ClientConfig, cmd *exe
 		cfg.StartTimeout = time.Until(t)
 	}
 	i.client = plugin.NewClient(cfg)
-	i.protocol, err = i.client.Client()
+	err = i.connect(cfg)
 	switch {
 	case err == nil:
 		return nil

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"io"
 	"sync/atomic"
+
+	"golang.org/x/time/rate"
 )
 
 // What of a frame of yamux is looked at: its header is version, type, flags (2 octets), stream (4), length (4).
@@ -14,10 +16,17 @@ const (
 	muxFlagSYN     = 1
 )
 
-// muxGuard is what the host reads its plugin's frames by. A plugin has no reason for pings, each of which would cost a
-// goroutine until its answer is read, nor for streams of its own: either ends the carrier.
+// GuardMux is what a client of yamux is to read a hostile server's frames by. More pings than these in a minute, each of
+// which would cost the client a goroutine until its answer is read, and a stream of the server's own, end it.
+func GuardMux(rw io.ReadWriteCloser, pingsPerMinute int) io.ReadWriteCloser {
+	pings := rate.NewLimiter(rate.Limit(float64(pingsPerMinute)/60), pingsPerMinute)
+	return &muxGuard{ReadWriteCloser: rw, pings: pings}
+}
+
+// muxGuard is what GuardMux makes. The host's own is for a plugin that has no reason for any ping.
 type muxGuard struct {
 	io.ReadWriteCloser
+	pings  *rate.Limiter // nil: none
 	breach atomic.Pointer[errProtocol]
 
 	head [muxFrameHeader]byte
@@ -57,6 +66,8 @@ func (g *muxGuard) frame() errProtocol {
 	}
 	switch {
 	case flags&muxFlagSYN == 0:
+		return ""
+	case kind == muxTypePing && g.pings != nil && g.pings.Allow():
 		return ""
 	case kind == muxTypePing:
 		return "a ping"

@@ -45,6 +45,17 @@ func TestMuxGuard(t *testing.T) {
 	}
 }
 
+// TestGuardMux: so many pings pass, which a server of yamux sends by itself, and no more.
+func TestGuardMux(t *testing.T) {
+	ping := string(muxFrame(muxTypePing, muxFlagSYN, 0, ""))
+	for n, ok := range map[int]bool{3: true, 4: false} {
+		g := GuardMux(duplex{strings.NewReader(strings.Repeat(ping, n))}, 3)
+		if _, err := io.Copy(io.Discard, g); err == nil != ok {
+			t.Errorf("%d pings: %v", n, err)
+		}
+	}
+}
+
 // TestMuxFloods: a plugin that floods its host with what yamux answers is cut, and told why.
 func TestMuxFloods(t *testing.T) {
 	for want, frame := range map[string][]byte{
