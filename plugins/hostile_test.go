@@ -125,6 +125,19 @@ func TestHostileSandboxed(t *testing.T) {
 	newBattle(t, assault{name: "packets", spec: func(s *Spec) { s.Sandbox = true }, said: "refused"}).fight()
 }
 
+// TestHostileForeign: the same of plugins that speak net/rpc, which are never this package's own.
+func TestHostileForeign(t *testing.T) {
+	netns.Require(t)
+	for _, name := range []string{"gob", "rpc-pings"} {
+		t.Run(name, func(t *testing.T) {
+			newBattle(t, assault{name: name, ends: "doesn't answer", spec: func(s *Spec) {
+				raw(name)(s)
+				s.Foreign = &Foreign{Cookie: Cookie{Key: "OLD", Value: "yes"}}
+			}}).fight()
+		})
+	}
+}
+
 // battle is an attacker, and a plugin beside it.
 type battle struct {
 	*chaos

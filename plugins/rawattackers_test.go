@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/yamux"
 	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/emptypb"
@@ -39,6 +40,23 @@ var rawAttackers = map[string]func(){
 			ln.Accept()
 		}
 		os.Exit(1)
+	},
+
+	// What they do with net/rpc, whose answers are gob's: the length of one here is 1 GiB.
+	"gob": func() {
+		overRPC(func(c net.Conn, control io.Writer) {
+			control.Write([]byte{0xfc, 0x40, 0, 0, 0})
+			io.Copy(control, zeros{})
+		})
+	},
+	"rpc-pings": func() {
+		overRPC(func(c net.Conn, _ io.Writer) {
+			for pings := bytes.Repeat(muxHead{2, 1}.append(nil), 1000); ; {
+				if _, err := c.Write(pings); err != nil {
+					return
+				}
+			}
+		})
 	},
 
 	// What they say at the border.
@@ -75,10 +93,10 @@ var rawAttackers = map[string]func(){
 		})
 	},
 	"pings": func() {
-		overStream(func(s grpc.ServerStream) { pourFrames(s, func(i uint32) yamux { return yamux{2, 1, 0, i} }) })
+		overStream(func(s grpc.ServerStream) { pourFrames(s, func(i uint32) muxHead { return muxHead{2, 1, 0, i} }) })
 	},
 	"syns": func() {
-		overStream(func(s grpc.ServerStream) { pourFrames(s, func(i uint32) yamux { return yamux{1, 1, 2 * i, 0} }) })
+		overStream(func(s grpc.ServerStream) { pourFrames(s, func(i uint32) muxHead { return muxHead{1, 1, 2 * i, 0} }) })
 	},
 	"stdio-large": func() { hijack("StreamStdio", func(s grpc.ServerStream) { pourMessages(s, 2, 64<<20) }) },
 	"stdio-odd":   func() { hijack("StreamStdio", func(s grpc.ServerStream) { pourMessages(s, 7, 10) }) },
@@ -164,21 +182,46 @@ func (a *streamAttacker) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error 
 
 func overStream(attack func(s grpc.ServerStream)) { serveRaw(&streamAttacker{attack: attack}, nil) }
 
-// yamux is a frame's type, flags, stream and length.
-type yamux [4]uint32
+// muxHead is a yamux frame's type, flags, stream and length.
+type muxHead [4]uint32
+
+func (h muxHead) append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint16(append(b, 0, byte(h[0])), uint16(h[1]))
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(b, h[2]), h[3])
+}
+
+// overRPC is a plugin that speaks net/rpc, up to where its host has opened its streams, the first of which is for calls.
+func overRPC(attack func(c net.Conn, control io.Writer)) {
+	ln, err := net.Listen("unix", os.Getenv(plugin.EnvUnixSocketDir)+"/plugin")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return
+	}
+	fmt.Printf("1|1|unix|%s|netrpc|\n", ln.Addr())
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		session, err := yamux.Server(c, nil)
+		if err != nil {
+			return
+		}
+		if control, err := session.Accept(); err == nil {
+			go attack(c, control)
+		}
+	}
+}
 
 // pourFrames sends frames, and reads nothing.
-func pourFrames(s grpc.ServerStream, frame func(i uint32) yamux) {
+func pourFrames(s grpc.ServerStream, frame func(i uint32) muxHead) {
 	for i := uint32(1); ; {
-		var b bytes.Buffer
+		var b []byte
 		for range 4000 {
-			f := frame(i)
-			b.Write([]byte{0, byte(f[0])})
-			binary.Write(&b, binary.BigEndian, uint16(f[1]))
-			binary.Write(&b, binary.BigEndian, f[2:])
+			b = frame(i).append(b)
 			i++
 		}
-		if s.SendMsg(&wrapperspb.BytesValue{Value: b.Bytes()}) != nil {
+		if s.SendMsg(&wrapperspb.BytesValue{Value: b}) != nil {
 			return
 		}
 	}
