@@ -63,11 +63,11 @@ func (q *dueQueue) put(r record, at tcp.Time) {
 	q.arm()
 }
 
-// remove takes r out, where it is in.
+// remove takes r out, where it is in. Once the queue has ended nothing is.
 func (q *dueQueue) remove(r record) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if pos := r.slot().pos; pos != 0 {
+	if pos := r.slot().pos; pos != 0 && !q.ended {
 		q.take(int(pos - 1))
 	}
 }
