@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"strconv"
 	"syscall"
 	"time"
@@ -44,6 +45,7 @@ const exitGrace = 2 * time.Second
 // serve runs a plugin that a host has launched.
 func serve(kinds []Kind) int {
 	slog.SetDefault(slog.New(pluginHandler(os.Stderr)))
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // or a log line after the host's death would be the last thing
 	np := &netPlugin{streams: make(chan io.ReadWriteCloser, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	worked := make(chan struct{})
