@@ -28,9 +28,9 @@ func beHost(names string) int {
 		return 1
 	}
 	h := NewHost(HostConfig{Dir: os.Getenv("GOTCP_TEST_DIR"), Logger: slog.New(slog.DiscardHandler)})
-	all, _ := guard.ParseRule("*:0")
+	seven, _ := guard.ParseRule("tcp *:7")
 	for name := range strings.SplitSeq(names, ",") {
-		n, err := f.Net(NetConfig{Guard: guard.Config{Name: name, Rules: guard.Rules{Listen: []guard.Rule{all}}}})
+		n, err := f.Net(NetConfig{Guard: guard.Config{Name: name, Rules: guard.Rules{Listen: []guard.Rule{seven}}}})
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
@@ -54,16 +54,17 @@ func beHost(names string) int {
 // TestKillHost kills hosts with SIGKILL, at rest and while they start their plugins. These end by themselves, with
 // their children.
 func TestKillHost(t *testing.T) {
-	killHost(t, "descriptors,streams")
+	killHost(t, "descriptors,streams", 1+2*2)
 }
 
 // TestKillHostSandboxed is TestKillHost with plugins in namespaces.
 func TestKillHostSandboxed(t *testing.T) {
 	netns.Require(t)
-	killHost(t, "boxed,boxed-streams")
+	killHost(t, "boxed,boxed-streams", 1+2*3) // each has a process besides that sees to its sandbox
 }
 
-func killHost(t *testing.T, plugins string) {
+// killHost kills hosts of plugins, which are so many processes when all runs.
+func killHost(t *testing.T, plugins string, all int) {
 	seed := *chaosSeed
 	if seed == 0 {
 		seed = rand.Uint64()
@@ -76,7 +77,7 @@ func killHost(t *testing.T, plugins string) {
 	}
 	looks := 0 // how often one can look at the processes until all plugins run
 	for i := range max(*chaosKills/10, 3) {
-		mark := fmt.Sprintf("GOTCP_CHAOS=host-%d-%d", os.Getpid(), i)
+		mark := mark(fmt.Sprintf("host-%s-%d", t.Name(), i))
 		family := func() []proc { return procs(func(p proc) bool { return p.hasEnv(mark) }) }
 		cmd := exec.Command(exe)
 		cmd.Env = append(os.Environ(), envTestHost+"="+plugins, "GOTCP_TEST_DIR="+t.TempDir(), mark, "GORACE=atexit_sleep_ms=0")
@@ -88,6 +89,7 @@ func killHost(t *testing.T, plugins string) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { cmd.Process.Kill() }) // where the test has failed before
 		ready := make(chan string, 1)
 		go func() {
 			line, _ := bufio.NewReader(out).ReadString('\n')
@@ -104,6 +106,7 @@ func killHost(t *testing.T, plugins string) {
 			if line := <-ready; line != "ready\n" {
 				t.Fatalf("the host says %q", line)
 			}
+			await(t, "all processes", func() bool { return len(family()) == all })
 		} else {
 			n := rng.IntN(looks + 1)
 			what = fmt.Sprintf("after %d looks of %d", n, looks)
