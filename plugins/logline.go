@@ -174,6 +174,9 @@ type slogSink struct {
 
 // Accept implements hclog.SinkAdapter.
 func (s *slogSink) Accept(_ string, level hclog.Level, msg string, args ...any) {
+	if level <= hclog.Trace {
+		return // of each piece of standard output, for one
+	}
 	s.wait(recordOctets)
 	to := min(slogLevel(level), slog.LevelWarn)
 	if to < slog.LevelWarn {

@@ -114,6 +114,7 @@ func TestHCLog(t *testing.T) {
 		h := hclogTo(l, func(int) {})
 		h.Named("x").Error("bad", "k", 1)
 		h.Info("fine")
+		h.Trace("nobody's business")
 	})
 	want := "level=WARN msg=\"go-plugin: bad\" k=1\nlevel=DEBUG msg=\"go-plugin: fine\"\n"
 	if got != want {
