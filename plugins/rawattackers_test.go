@@ -71,8 +71,8 @@ var rawAttackers = map[string]func(){
 	},
 	"unread": func() {
 		atBorder(func(c *net.UnixConn) {
-			say(c, hiMessage, readyMessage)
-			for say(c, dialMessage(silentServer)) == nil {
+			say(c, hiMessage, readyMessage, dialMessage(silentServer))
+			for say(c, infoMessage) == nil {
 			}
 		})
 	},
@@ -129,6 +129,9 @@ func counted(text string) string { return string(rune(len(text))) + text }
 func dialMessage(to string) string {
 	return "\x02" + "\x07" + counted("tcp") + counted(to) + strings.Repeat("\x00", 10)
 }
+
+// infoMessage asks for what there is to know of the first connection.
+var infoMessage = "\x06\x07\x01\x0d" + strings.Repeat("\x00", 6)
 
 func say(c *net.UnixConn, messages ...string) error {
 	for _, m := range messages {
