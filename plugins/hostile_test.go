@@ -128,9 +128,9 @@ func TestHostileSandboxed(t *testing.T) {
 // TestHostileForeign: the same of plugins that speak net/rpc, which are never this package's own.
 func TestHostileForeign(t *testing.T) {
 	netns.Require(t)
-	for _, name := range []string{"gob", "rpc-pings"} {
+	for name, ends := range map[string]string{"gob": "too long", "rpc-pings": "a ping too many"} {
 		t.Run(name, func(t *testing.T) {
-			newBattle(t, assault{name: name, ends: "doesn't answer", spec: func(s *Spec) {
+			newBattle(t, assault{name: name, ends: ends, spec: func(s *Spec) {
 				raw(name)(s)
 				s.Foreign = &Foreign{Cookie: Cookie{Key: "OLD", Value: "yes"}}
 			}}).fight()

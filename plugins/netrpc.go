@@ -19,6 +19,7 @@ import (
 // answer of any length, and keep a goroutine for each stream and each ping of the plugin's.
 type netRPC struct {
 	session *yamux.Session
+	guard   *border.MuxGuard
 	control *rpc.Client
 	answers *allowance
 }
@@ -39,7 +40,8 @@ func dialNetRPC(addr net.Addr, stdout, stderr io.Writer) (*netRPC, error) {
 	}
 	cfg := yamux.DefaultConfig()
 	cfg.LogOutput = io.Discard
-	session, err := yamux.Client(border.GuardMux(conn, pingsPerMinute), cfg)
+	guard := border.GuardMux(conn, pingsPerMinute)
+	session, err := yamux.Client(guard, cfg)
 	if err != nil {
 		conn.Close()
 		return nil, err
@@ -48,19 +50,28 @@ func dialNetRPC(addr net.Addr, stdout, stderr io.Writer) (*netRPC, error) {
 	for i := range streams {
 		if streams[i], err = session.OpenStream(); err != nil {
 			session.Close()
-			return nil, err
+			return nil, guard.Broken(err)
 		}
 	}
 	go io.Copy(stdout, streams[1])
 	go io.Copy(stderr, streams[2])
 	a := &allowance{Conn: streams[0]}
-	return &netRPC{session: session, control: rpc.NewClient(a), answers: a}, nil
+	return &netRPC{session: session, guard: guard, control: rpc.NewClient(a), answers: a}, nil
 }
 
 // call calls a method that takes no argument and gives none.
 func (c *netRPC) call(method string) error {
-	c.answers.left.Store(maxRPCAnswer)
-	return c.control.Call(method, true, new(struct{}))
+	if !c.answers.over() {
+		c.answers.left.Store(maxRPCAnswer)
+	}
+	err := c.control.Call(method, true, new(struct{}))
+	switch {
+	case err == nil:
+		return nil
+	case c.answers.over():
+		return errLongAnswer // also later, when the client says only that it is shut down
+	}
+	return c.guard.Broken(err)
 }
 
 // Ping implements plugin.ClientProtocol.
@@ -80,6 +91,9 @@ type allowance struct {
 	net.Conn
 	left atomic.Int64
 }
+
+// over says whether more has come than may.
+func (a *allowance) over() bool { return a.left.Load() < 0 }
 
 var errLongAnswer = errors.New("the plugin's answer is too long, or nobody has asked for it")
 

@@ -19,7 +19,7 @@ import (
 // MuxHost is the host's end of a carrier over one connection of whatever kind, for where file descriptors cannot be
 // passed: messages and each data path are streams of yamux. It takes rw over. It does the same as [FD], slower.
 func MuxHost(rw io.ReadWriteCloser) (Carrier, error) {
-	g := &muxGuard{ReadWriteCloser: rw}
+	g := GuardMux(rw, 0)
 	s, err := yamux.Client(g, muxConfig())
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func muxConfig() *yamux.Config {
 // the stream that is handed over or 0, the message.
 type muxCarrier struct {
 	s       *yamux.Session
-	guard   *muxGuard // the host's
+	guard   *MuxGuard // the host's
 	control func() (*yamux.Stream, error)
 	max     int                      // streams
 	paths   map[uint32]*yamux.Stream // that came before the messages that tell of them
@@ -78,18 +78,18 @@ func (c *muxCarrier) send(msg []byte, far farEnd, block bool) error {
 func (c *muxCarrier) recv(buf []byte) (n int, p pipe, err error) {
 	s, err := c.control()
 	if err != nil {
-		return 0, nil, c.guard.broken(io.EOF)
+		return 0, nil, c.guard.Broken(io.EOF)
 	}
 	var head [muxHeader]byte
 	if _, err := io.ReadFull(s, head[:]); err != nil {
-		return 0, nil, c.guard.broken(muxError(err))
+		return 0, nil, c.guard.Broken(muxError(err))
 	}
 	size, path := binary.BigEndian.Uint32(head[:]), binary.BigEndian.Uint32(head[4:])
 	if size == 0 || int64(size) > int64(len(buf)) {
 		return 0, nil, errProtocol("a message that is empty or too long")
 	}
 	if _, err := io.ReadFull(s, buf[:size]); err != nil {
-		return 0, nil, c.guard.broken(muxError(err))
+		return 0, nil, c.guard.Broken(muxError(err))
 	}
 	if path != 0 {
 		if p, err = c.handed(path); err != nil {

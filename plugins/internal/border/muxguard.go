@@ -16,15 +16,8 @@ const (
 	muxFlagSYN     = 1
 )
 
-// GuardMux is what a client of yamux is to read a hostile server's frames by. More pings than these in a minute, each of
-// which would cost the client a goroutine until its answer is read, and a stream of the server's own, end it.
-func GuardMux(rw io.ReadWriteCloser, pingsPerMinute int) io.ReadWriteCloser {
-	pings := rate.NewLimiter(rate.Limit(float64(pingsPerMinute)/60), pingsPerMinute)
-	return &muxGuard{ReadWriteCloser: rw, pings: pings}
-}
-
-// muxGuard is what GuardMux makes. The host's own is for a plugin that has no reason for any ping.
-type muxGuard struct {
+// MuxGuard is what a client of yamux reads a hostile server's frames by.
+type MuxGuard struct {
 	io.ReadWriteCloser
 	pings  *rate.Limiter // nil: none
 	breach atomic.Pointer[errProtocol]
@@ -34,8 +27,18 @@ type muxGuard struct {
 	text uint32 // octets of the frame's text that follow
 }
 
+// GuardMux makes a guard. More pings than these in a minute, each of which would cost the client a goroutine until its
+// answer is read, and a stream of the server's own, end it. None is for a server that has no reason for any ping.
+func GuardMux(rw io.ReadWriteCloser, pingsPerMinute int) *MuxGuard {
+	g := &MuxGuard{ReadWriteCloser: rw}
+	if pingsPerMinute > 0 {
+		g.pings = rate.NewLimiter(rate.Limit(float64(pingsPerMinute)/60), pingsPerMinute)
+	}
+	return g
+}
+
 // Read implements io.Reader.
-func (g *muxGuard) Read(p []byte) (int, error) {
+func (g *MuxGuard) Read(p []byte) (int, error) {
 	n, err := g.ReadWriteCloser.Read(p)
 	for b := p[:n]; len(b) > 0; {
 		if g.text > 0 {
@@ -59,7 +62,7 @@ func (g *muxGuard) Read(p []byte) (int, error) {
 }
 
 // frame looks at a header, and says what is wrong with it.
-func (g *muxGuard) frame() errProtocol {
+func (g *MuxGuard) frame() errProtocol {
 	kind, flags := g.head[1], binary.BigEndian.Uint16(g.head[2:])
 	if kind == muxTypeData {
 		g.text = binary.BigEndian.Uint32(g.head[8:])
@@ -70,13 +73,13 @@ func (g *muxGuard) frame() errProtocol {
 	case kind == muxTypePing && g.pings != nil && g.pings.Allow():
 		return ""
 	case kind == muxTypePing:
-		return "a ping"
+		return "a ping too many"
 	}
 	return "a stream of the plugin's making"
 }
 
-// broken is what was wrong with the plugin's frames, or err where nothing was. It may be called on nil.
-func (g *muxGuard) broken(err error) error {
+// Broken is what was wrong with the plugin's frames, or err where nothing was. It may be called on nil.
+func (g *MuxGuard) Broken(err error) error {
 	if g != nil {
 		if why := g.breach.Load(); why != nil {
 			return *why

@@ -36,7 +36,7 @@ func TestMuxGuard(t *testing.T) {
 		for how, r := range map[string]io.Reader{
 			"whole": strings.NewReader(c.octets), "by octets": iotest.OneByteReader(strings.NewReader(c.octets)),
 		} {
-			g := &muxGuard{ReadWriteCloser: duplex{r}}
+			g := &MuxGuard{ReadWriteCloser: duplex{r}}
 			_, err := io.Copy(io.Discard, struct{ io.Reader }{g})
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("%q, %s: %v; want %q", c.octets, how, err, c.want)
@@ -87,7 +87,7 @@ func FuzzMuxGuard(f *testing.F) {
 	f.Add(muxFrame(muxTypeData, 0, 1, "text"), 3)
 	f.Add(muxFrame(muxTypePing, muxFlagSYN, 1, ""), 1)
 	f.Fuzz(func(t *testing.T, octets []byte, size int) {
-		g := &muxGuard{ReadWriteCloser: duplex{strings.NewReader(string(octets))}}
+		g := &MuxGuard{ReadWriteCloser: duplex{strings.NewReader(string(octets))}}
 		buf, passed := make([]byte, 1+uint(size)%100), ""
 		for {
 			n, err := g.Read(buf)
@@ -96,7 +96,7 @@ func FuzzMuxGuard(f *testing.F) {
 				break
 			}
 		}
-		if !strings.HasPrefix(string(octets), passed) || g.broken(nil) == nil && passed != string(octets) {
+		if !strings.HasPrefix(string(octets), passed) || g.Broken(nil) == nil && passed != string(octets) {
 			t.Errorf("%q became %q", octets, passed)
 		}
 	})
