@@ -125,7 +125,7 @@ type lineWriter struct {
 // Write implements io.Writer. It never fails.
 func (w *lineWriter) Write(p []byte) (int, error) {
 	if w.wait != nil {
-		w.wait(len(p))
+		w.wait(len(p) + lineOctets*bytes.Count(p, []byte{'\n'}))
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -164,7 +164,11 @@ func hclogTo(l *slog.Logger, wait func(octets int)) hclog.Logger {
 	return log
 }
 
-const recordOctets = 2 << 10
+// What a line, and a record of go-plugin's, cost besides their octets: as much as so many.
+const (
+	lineOctets   = 256
+	recordOctets = 2 << 10
+)
 
 // slogSink passes hclog's records to slog. What go-plugin tells at its info level is of interest to who debugs it.
 type slogSink struct {

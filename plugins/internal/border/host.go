@@ -12,6 +12,7 @@ import (
 	"github.com/gotcp/gotcp/dialer"
 	"github.com/gotcp/gotcp/netapi"
 	"github.com/gotcp/gotcp/netapi/dns"
+	"github.com/gotcp/gotcp/plugins/internal/pace"
 )
 
 // Hooks are what a host wants to be told of its plugin, and what it does in a way of its own. All may be nil. They are
@@ -30,7 +31,7 @@ type Host struct {
 	hooks   Hooks
 	carrier Carrier
 	out     *outbox
-	pace    pace
+	pace    pace.Pace
 
 	ctx    context.Context // of what is under way for the plugin
 	end    context.CancelFunc
@@ -65,7 +66,8 @@ type object interface {
 // NewHost makes the host's end, on which [Host.Serve] is to be called.
 func NewHost(c Carrier, n netapi.Tuned, limits Limits, hooks Hooks) *Host {
 	h := &Host{
-		net: n, limits: limits.withDefaults(), hooks: hooks, carrier: c, killed: make(chan struct{}), left: make(chan struct{}), pace: newPace(),
+		net: n, limits: limits.withDefaults(), hooks: hooks, carrier: c, pace: pace.New(),
+		killed: make(chan struct{}), left: make(chan struct{}),
 		objects: make(map[uint64]object), requests: make(map[uint64]context.CancelFunc),
 	}
 	h.ctx, h.end = context.WithCancel(context.Background())
@@ -181,7 +183,7 @@ func (h *Host) receive() error {
 			greeted = true
 			continue
 		}
-		if !h.pace.wait(h.killed) {
+		if !h.pace.Wait(h.killed) {
 			return nil
 		}
 		if err := h.handle(m); err != nil {
@@ -306,7 +308,7 @@ func (h *Host) send(m message, far farEnd) { h.out.send(m, far, nil) }
 
 func (h *Host) reply(req uint64, value []byte, err error) {
 	if err != nil {
-		h.pace.failed()
+		h.pace.Failed()
 	}
 	h.send(&reply{req: req, err: err, value: value}, nil)
 }

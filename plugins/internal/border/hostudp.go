@@ -130,7 +130,7 @@ func (u *hostUDP) down() {
 // up moves datagrams from the plugin to the network.
 func (u *hostUDP) up() {
 	defer u.close()
-	for {
+	for u.h.pace.Wait(u.h.killed) {
 		b, n, err := u.p.next()
 		if err != nil {
 			return
@@ -150,6 +150,9 @@ func (u *hostUDP) up() {
 // send sends one datagram.
 func (u *hostUDP) send(h *header, text []byte) {
 	_, err := u.write(h.addr, text)
+	if err != nil {
+		u.h.pace.Failed()
+	}
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		// That was said of a former datagram, and kept this one back.
 		u.trouble(err)

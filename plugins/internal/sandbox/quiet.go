@@ -35,7 +35,8 @@ func (q *quiet) line() (ok bool, skipped int) {
 	return true, skipped
 }
 
-// refused tells of a connection or datagram that the program didn't get through.
+// refused tells of a connection or datagram that the program didn't get through. A program that goes on trying waits for
+// the answer, and what else it sends meanwhile is lost as soon as the stack has enough that is undecided.
 func (t *terminator) refused(network string, to netip.AddrPort, err error) {
 	if errors.Is(err, context.Canceled) && t.ctx.Err() != nil {
 		return // the sandbox is closing
@@ -43,4 +44,6 @@ func (t *terminator) refused(network string, to netip.AddrPort, err error) {
 	if ok, skipped := t.quiet.line(); ok {
 		t.log.Info("refused to a program in a sandbox", "network", network, "to", to, "error", err, "before", skipped)
 	}
+	t.pace.Failed()
+	t.pace.Wait(t.ctx.Done())
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/gotcp/gotcp/netapi"
+	"github.com/gotcp/gotcp/plugins/internal/pace"
 	"github.com/gotcp/gotcp/stack"
 	"github.com/gotcp/gotcp/stack/link"
 	"github.com/gotcp/gotcp/stack/link/tun"
@@ -22,6 +23,7 @@ type terminator struct {
 	cfg    *Config
 	log    *slog.Logger
 	quiet  quiet
+	pace   pace.Pace
 	ctx    context.Context // ends with the sandbox
 	cancel context.CancelFunc
 	ports  []published
@@ -40,7 +42,7 @@ type terminator struct {
 
 // newTerminator announces the published ports.
 func newTerminator(cfg *Config) (*terminator, error) {
-	t := &terminator{cfg: cfg, log: cfg.Logger.With("address", cfg.Address.Addr())}
+	t := &terminator{cfg: cfg, log: cfg.Logger.With("address", cfg.Address.Addr()), pace: pace.New()}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	for _, p := range cfg.Publish {
 		pub, err := t.announce(p)
