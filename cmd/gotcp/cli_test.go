@@ -43,7 +43,8 @@ func gotcp(t testing.TB, args ...string) *exec.Cmd {
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(e string) bool {
 		return strings.HasPrefix(e, "GOTCP_NETNS=") || strings.HasPrefix(e, "GOTCP_NET=")
 	})
-	cmd.Env = append(cmd.Env, asProgram+"=1", "GOTCP="+self)
+	// The race detector would have each program sleep before it exits.
+	cmd.Env = append(cmd.Env, asProgram+"=1", "GOTCP="+self, "GORACE=atexit_sleep_ms=0")
 	return cmd
 }
 

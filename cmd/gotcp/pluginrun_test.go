@@ -283,48 +283,51 @@ func TestPlugins(t *testing.T) {
 	want(t, r.gotcp(t, "stop", "server"), 1, "no plugin runs")
 }
 
+// started starts a program, and is what it writes.
+func started(t *testing.T, cmd *exec.Cmd) io.Reader {
+	t.Helper()
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 // TestPluginFollow: events and logs come as they happen, to the plugin's end.
 func TestPluginFollow(t *testing.T) {
 	r, _ := startPlugins(t, "-f", testFile(t, twoPlugins))
 	r.await(t, `"tried"`)
 	events := r.gotcp(t, "inspect", "client", "--events", "--sample", "100ms", "--json")
 	logs := r.gotcp(t, "logs", "client", "-f")
-	told, err := events.StdoutPipe()
-	if err == nil {
-		err = events.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	var logged lines
-	logs.Stdout = &logged
-	if err := logs.Start(); err != nil {
-		t.Fatal(err)
+	told, logged := started(t, events), bufio.NewReader(started(t, logs))
+	for text := ""; !strings.Contains(text, "the server said"); {
+		var err error
+		if text, err = logged.ReadString('\n'); err != nil {
+			t.Fatalf("before the log had what the server said: %v", err)
+		}
 	}
 	dec := json.NewDecoder(told)
-	for kind, then := range map[plugins.EventKind][]string{
-		plugins.EventSample: nil,
-		plugins.EventClosed: {"net", "client", "--kill"}, // which resets the connection
-	} {
-		if then != nil {
-			want(t, r.gotcp(t, then...), 0)
-		}
+	await := func(kind plugins.EventKind) {
 		for {
 			var e plugins.Event
 			if err := dec.Decode(&e); err != nil {
 				t.Fatalf("before there was an event of the kind %s: %v", kind, err)
 			}
 			if e.Kind == kind {
-				break
+				return
 			}
 		}
-		if kind == plugins.EventClosed {
-			break // no sample comes after that
-		}
 	}
+	await(plugins.EventSample) // by which it is known to follow
+	want(t, r.gotcp(t, "net", "client", "--kill"), 0)
+	await(plugins.EventClosed)
 	want(t, r.gotcp(t, "stop", "client"), 0)
-	if err := logs.Wait(); err != nil || !strings.Contains(logged.String(), "the server said") {
-		t.Errorf("%v, %q; want the log, and its end", err, logged.String())
+	rest, _ := io.ReadAll(logged)
+	if err := logs.Wait(); err != nil {
+		t.Errorf("%v, after %q; want the end of the log", err, rest)
 	}
 	events.Process.Signal(syscall.SIGINT)
 	io.Copy(io.Discard, told)
