@@ -3,7 +3,9 @@ package plugins
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"github.com/gotcp/gotcp/netapi"
@@ -21,7 +23,7 @@ type Fabric struct {
 	reserved []netip.Addr
 
 	mu     sync.Mutex
-	taken  map[netip.Addr]*Net
+	nets   map[*Net]bool
 	closed bool
 }
 
@@ -31,7 +33,7 @@ func NewFabric(prefix netip.Prefix, up link.Device, reserved ...netip.Addr) (*Fa
 	if !prefix.IsValid() || !prefix.Addr().Is4() || prefix.Bits() > 30 {
 		return nil, fmt.Errorf("plugins: %v has no room for networks: give an IPv4 prefix such as 10.77.0.0/24", prefix)
 	}
-	f := &Fabric{sw: link.NewSwitch(), prefix: prefix.Masked(), reserved: reserved, taken: map[netip.Addr]*Net{}}
+	f := &Fabric{sw: link.NewSwitch(), prefix: prefix.Masked(), reserved: reserved, nets: map[*Net]bool{}}
 	if up != nil {
 		if err := f.sw.Uplink(up); err != nil {
 			return nil, errors.Join(err, up.Close())
@@ -42,7 +44,7 @@ func NewFabric(prefix netip.Prefix, up link.Device, reserved ...netip.Addr) (*Fa
 
 // KernelFabric is the fabric of the operating system's network: its networks have the host's addresses and ports, and
 // are kept apart by their rules only.
-func KernelFabric() *Fabric { return &Fabric{taken: map[netip.Addr]*Net{}} }
+func KernelFabric() *Fabric { return &Fabric{nets: map[*Net]bool{}} }
 
 // NetConfig describes one plugin's network.
 type NetConfig struct {
@@ -69,32 +71,28 @@ type Net struct {
 
 // Net makes a network. It lasts until [Net.Close].
 func (f *Fabric) Net(cfg NetConfig) (*Net, error) {
-	n := &Net{Name: cfg.Guard.Name, fabric: f}
-	if f.sw == nil {
-		return n, n.overKernel(cfg)
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
 		return nil, errors.New("plugins: the fabric is closed")
 	}
-	addr, err := f.address(cfg.Address)
-	if err != nil {
+	n := &Net{Name: cfg.Guard.Name, fabric: f}
+	over := n.overSwitch
+	if f.sw == nil {
+		over = n.overKernel
+	}
+	if err := over(cfg); err != nil {
 		return nil, fmt.Errorf("plugin %s: %w", n.Name, err)
 	}
-	n.Address = addr
-	if err := n.overSwitch(cfg); err != nil {
-		return nil, fmt.Errorf("plugin %s: %w", n.Name, err)
-	}
-	f.taken[addr] = n
+	f.nets[n] = true
 	return n, nil
 }
 
 // overKernel makes the network out of the kernel's.
 func (n *Net) overKernel(cfg NetConfig) error {
 	if cfg.Address.IsValid() || cfg.PCAP != "" || !cfg.Impair.IsZero() {
-		return fmt.Errorf("plugin %s: on the kernel's network there is no address, capture or impairment of its own: "+
-			"leave them out, or use a network with a stack", n.Name)
+		return errors.New("on the kernel's network there is no address, capture or impairment of its own: leave them out, " +
+			"or use a network with a stack")
 	}
 	n.Address = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	n.Network = guard.New(netapi.Kernel{}, cfg.Guard)
@@ -103,17 +101,21 @@ func (n *Net) overKernel(cfg NetConfig) error {
 
 // address checks the address that is wanted, or finds a free one. The caller holds mu.
 func (f *Fabric) address(want netip.Addr) (netip.Addr, error) {
+	taken := map[netip.Addr]*Net{}
+	for n := range f.nets {
+		taken[n.Address] = n
+	}
 	if want.IsValid() {
 		switch {
 		case !f.usable(want):
 			return want, fmt.Errorf("the address %v is not one of %v that a plugin could have", want, f.prefix)
-		case f.taken[want] != nil:
-			return want, fmt.Errorf("the address %v is plugin %s's: choose another one", want, f.taken[want].Name)
+		case taken[want] != nil:
+			return want, fmt.Errorf("the address %v is plugin %s's: choose another one", want, taken[want].Name)
 		}
 		return want, nil
 	}
 	for a := f.prefix.Addr(); f.prefix.Contains(a); a = a.Next() {
-		if f.usable(a) && f.taken[a] == nil {
+		if f.usable(a) && taken[a] == nil {
 			return a, nil
 		}
 	}
@@ -130,8 +132,11 @@ func (f *Fabric) usable(a netip.Addr) bool {
 	return f.prefix.Contains(a) && a != f.prefix.Addr() && f.prefix.Contains(a.Next()) // neither network nor broadcast
 }
 
-// overSwitch hangs a stack on the switch, and makes the network out of it.
-func (n *Net) overSwitch(cfg NetConfig) error {
+// overSwitch hangs a stack on the switch, and makes the network out of it. The caller holds the fabric's mu.
+func (n *Net) overSwitch(cfg NetConfig) (err error) {
+	if n.Address, err = n.fabric.address(cfg.Address); err != nil {
+		return err
+	}
 	port, err := n.fabric.sw.Port(n.Name, 0, n.Address)
 	if err != nil {
 		return err
@@ -182,9 +187,7 @@ func (n *Net) Close() error {
 	if n.Stack != nil {
 		err = errors.Join(err, n.Stack.Close())
 	}
-	if n.fabric.taken[n.Address] == n {
-		delete(n.fabric.taken, n.Address)
-	}
+	delete(n.fabric.nets, n)
 	return err
 }
 
@@ -192,10 +195,7 @@ func (n *Net) Close() error {
 func (f *Fabric) Close() error {
 	f.mu.Lock()
 	f.closed = true
-	var nets []*Net
-	for _, n := range f.taken {
-		nets = append(nets, n)
-	}
+	nets := slices.Collect(maps.Keys(f.nets))
 	f.mu.Unlock()
 	var errs []error
 	for _, n := range nets {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/netip"
 	"strings"
 	"syscall"
@@ -117,7 +118,6 @@ func TestFabricAddresses(t *testing.T) {
 // TestKernelFabric: the kernel's network has neither addresses nor links to be had.
 func TestKernelFabric(t *testing.T) {
 	f := KernelFabric()
-	defer f.Close()
 	for _, cfg := range []NetConfig{
 		{Address: netip.MustParseAddr("10.77.0.2")}, {PCAP: "x"}, {Impair: link.Impairment{Loss: 0.1}},
 	} {
@@ -129,12 +129,19 @@ func TestKernelFabric(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer n.Close()
 	ln, err := n.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln.Close()
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the fabric is closed, and a listener of its network gives %v", err)
+	}
+	if _, err := f.Net(NetConfig{}); err == nil {
+		t.Error("a network of a closed fabric")
+	}
 }
 
 // TestImpair: a network can be made a bad one while it is in use, and a good one again.

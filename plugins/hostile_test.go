@@ -82,6 +82,7 @@ var assaults = []assault{
 	{name: "cut", spec: raw("cut"), ends: "too early"},
 	{name: "long", spec: raw("long"), ends: "too early"},
 	{name: "big", spec: raw("big"), ends: "too long"},
+	{name: "title", spec: raw("title"), ends: `it says that it is a "\x1b[2J"`},
 	{name: "order", spec: raw("order"), ends: "only the host"},
 	{name: "files", spec: raw("files"), ends: "descriptors"},
 	{name: "unread", spec: raw("unread"), ends: "not read"},

@@ -55,7 +55,13 @@ func (i *instance) join(ctx context.Context, carrier border.Carrier) error {
 		if err := json.Unmarshal([]byte(text), &h); err != nil {
 			return fmt.Errorf("what it says of itself makes no sense: %w", err)
 		}
-		i.kinds = h.Kinds
+		known := kindNames([]Kind{Service(nil), Handler(nil), Observer(nil)})
+		for _, k := range h.Kinds {
+			if !slices.Contains(known, k) {
+				return fmt.Errorf("it says that it is a %.20q: this host knows %s", k, list(known))
+			}
+		}
+		i.kinds = slices.DeleteFunc(known, func(k string) bool { return !slices.Contains(h.Kinds, k) }) // each once
 		return i.serveKinds(ctx)
 	case err := <-i.finished:
 		if err == nil {
