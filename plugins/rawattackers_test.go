@@ -65,8 +65,10 @@ var rawAttackers = map[string]func(){
 	"cut":     func() { atBorder(func(c *net.UnixConn) { say(c, hiMessage, "\x06\x01") }) },
 	"long":    func() { atBorder(func(c *net.UnixConn) { say(c, hiMessage, "\x0a\xff\xff\xff\xff\xff\xff\xff\x7f") }) },
 	"big":     func() { atBorder(func(c *net.UnixConn) { say(c, hiMessage, strings.Repeat("\x0a", 70<<10)) }) },
-	"title":   func() { atBorder(func(c *net.UnixConn) { say(c, hiMessage, "\x0a"+counted(`{"kinds":["\u001b[2J"]}`)) }) },
-	"order":   func() { atBorder(func(c *net.UnixConn) { say(c, hiMessage, readyMessage, stopMessage) }) },
+	"title": func() {
+		atBorder(func(c *net.UnixConn) { say(c, hiMessage, "\x0a"+counted(`{"kinds":["\u001b[2J"]}`)) })
+	},
+	"order": func() { atBorder(func(c *net.UnixConn) { say(c, hiMessage, readyMessage, stopMessage) }) },
 	"files": func() {
 		atBorder(func(c *net.UnixConn) { c.WriteMsgUnix([]byte(hiMessage), unix.UnixRights(0, 1, 2), nil) })
 	},
