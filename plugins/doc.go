@@ -49,9 +49,10 @@
 // # Plugins that are not to be trusted
 //
 // The host takes each plugin for hostile. What it has of the network is bounded by its quota, what it has of the host's
-// memory by that and by fixed bounds: of messages, of what waits for it, of buffers. Of its log 1000 lines a second are
-// passed on and the rest is counted; 8 MiB a second are read, and the rest has to wait. One that breaks the protocol, or
-// doesn't answer, is killed, and so is one that doesn't end when it is asked to, with all processes of its group. A child
-// that has left the group lives on, without the network; in a sandbox it doesn't, either. What a plugin takes of the
-// processors is not bounded here.
+// memory by that and by fixed bounds: of messages, of what waits for it, of buffers. What it is refused, or fails at,
+// more than 1000 times a second, it has to wait for. Of its log 1000 lines a second are passed on and the rest is
+// counted; 8 MiB a second are read, and the rest has to wait. One that breaks the protocol, or doesn't answer, is killed,
+// and so is one that doesn't end when it is asked to, with all processes of its group. A child that has left the group
+// lives on, without the network; in a sandbox it doesn't, either. What a plugin takes of the processors by itself is not
+// bounded here.
 package plugins

@@ -332,6 +332,7 @@ func (h *Host) exchange(ctx context.Context, m *exchange) {
 		ctx = sub
 	}
 	answer, err := h.hooks.Exchange(ctx, m.query, m.tcp)
+	h.pace.Answered(answer)
 	h.reply(m.req, answer, err)
 }
 

@@ -5,14 +5,19 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gotcp/gotcp/dialer"
 	"github.com/gotcp/gotcp/netapi"
+	"github.com/gotcp/gotcp/plugins/internal/pump"
 )
 
 // rawPlugin is a plugin that sends what it likes.
@@ -244,3 +249,48 @@ func TestOnlyNetworksThatAreMeant(t *testing.T) {
 		t.Errorf("listening on a Unix socket: %v; want unknown network", err)
 	}
 }
+
+// TestDatagramsPaced: a plugin that goes on sending what is refused has to wait, at package pace's rate.
+func TestDatagramsPaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		own, _ := stacks(t)
+		h := NewHost(deadEnd{}, own, Limits{}, Hooks{})
+		c, err := own.ListenPacket(t.Context(), "udp4", ownIP+":0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		elsewhere := header{addr: netip.MustParseAddrPort("203.0.113.1:9")}
+		u := &hostUDP{h: h, c: c.(dialer.UDPConn), p: &packets{header: elsewhere, left: 3000}}
+		began := time.Now()
+		u.up()
+		if took := time.Since(began); took < 1900*time.Millisecond || took > 2100*time.Millisecond {
+			t.Errorf("3000 refused datagrams take %v; want 2 s, for the first 1000 are free", took)
+		}
+	})
+}
+
+// deadEnd is a carrier to nowhere.
+type deadEnd struct{ Carrier }
+
+func (deadEnd) send([]byte, farEnd, bool) error { return nil }
+func (deadEnd) limit(int)                       {}
+func (deadEnd) Close() error                    { return nil }
+
+// packets is a data path on which so many equal ones come.
+type packets struct {
+	pipe
+	header
+	left int
+}
+
+func (p *packets) next() (*pump.Buffer, int, error) {
+	if p.left == 0 {
+		return nil, 0, io.EOF
+	}
+	p.left--
+	b := pump.Get()
+	p.encode(b[:])
+	return b, headerSize, nil
+}
+
+func (p *packets) Close() error { return nil }

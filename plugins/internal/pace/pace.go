@@ -4,6 +4,7 @@ package pace
 import (
 	"time"
 
+	"golang.org/x/net/dns/dnsmessage"
 	"golang.org/x/time/rate"
 )
 
@@ -18,6 +19,13 @@ func New() Pace { return Pace{rate.NewLimiter(failuresPerSecond, failuresPerSeco
 
 // Failed notes that the plugin didn't get what it has asked for.
 func (p Pace) Failed() { p.failures.Reserve() }
+
+// Answered notes the answer to a DNS query of the plugin's (RFC 1035, 4.1.1): it may be that it is refused.
+func (p Pace) Answered(message []byte) {
+	if len(message) > 3 && dnsmessage.RCode(message[3]&0xf) == dnsmessage.RCodeRefused {
+		p.Failed()
+	}
+}
 
 // Wait waits until there were no more failures than there may be; false: it was ended.
 func (p Pace) Wait(end <-chan struct{}) bool {

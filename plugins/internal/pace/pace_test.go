@@ -30,3 +30,30 @@ func TestPace(t *testing.T) {
 		}
 	})
 }
+
+// TestAnswered: of the answers to DNS queries those that refuse count.
+func TestAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := New()
+		waits := func() bool {
+			began := time.Now()
+			p.Wait(nil)
+			return time.Since(began) > 0
+		}
+		for range failuresPerSecond {
+			p.Failed()
+		}
+		for _, c := range []struct {
+			message string
+			refuses bool
+		}{
+			{"", false}, {"\x00\x01\x81", false}, {"\x00\x01\x81\x80", false}, {"\x00\x01\x81\x83", false},
+			{"\x00\x01\x81\x85\x00", true},
+		} {
+			p.Answered([]byte(c.message))
+			if got := waits(); got != c.refuses {
+				t.Errorf("%q is taken for a failure: %v", c.message, got)
+			}
+		}
+	})
+}

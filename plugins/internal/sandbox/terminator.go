@@ -100,27 +100,6 @@ func (t *terminator) attach(device *os.File, mtu int) error {
 	return nil
 }
 
-// serveNames answers the program's DNS queries.
-func (t *terminator) serveNames() error {
-	at := netip.AddrPortFrom(Gateway, 53).String()
-	pc, err := t.face.ListenPacket(t.ctx, "udp4", at)
-	if err != nil {
-		return err
-	}
-	l, err := t.face.Listen(t.ctx, "tcp4", at)
-	if err != nil {
-		return err
-	}
-	serve := func(err error) {
-		if err != nil {
-			t.log.Error("the DNS of a sandbox has ended", "error", err)
-		}
-	}
-	t.work.Go(func() { serve(t.cfg.DNS.ServePacket(pc)) })
-	t.work.Go(func() { serve(t.cfg.DNS.Serve(l)) })
-	return nil
-}
-
 // close ends all connections and everything that serves the program, and waits for that.
 func (t *terminator) close() {
 	t.mu.Lock()
