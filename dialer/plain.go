@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 
+	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/netapi"
 )
 
@@ -17,28 +18,16 @@ func errPlain(what string) error {
 	return fmt.Errorf("dialer: a network without netapi.Tuned has no way to set %s: %w", what, errors.ErrUnsupported)
 }
 
-// DialWith bounds the dial by d's times and leaves keep-alive to the network.
+// DialWith bounds the dial by d's times and Cancel, and leaves keep-alive to the network.
 func (p plain) DialWith(ctx context.Context, d *net.Dialer, network, address string) (net.Conn, error) {
-	//lint:ignore SA1019 a drop-in has it
-	cancelled := d.Cancel
 	switch {
 	case d.LocalAddr != nil:
 		return nil, &net.OpError{Op: "dial", Net: network, Source: d.LocalAddr, Err: errPlain("LocalAddr")}
 	case d.Control != nil || d.ControlContext != nil:
 		return nil, &net.OpError{Op: "dial", Net: network, Err: errPlain("Control")}
-	case cancelled != nil:
-		return nil, &net.OpError{Op: "dial", Net: network, Err: errPlain("Cancel")}
 	}
-	if d.Timeout != 0 {
-		sub, cancel := context.WithTimeout(ctx, d.Timeout)
-		defer cancel()
-		ctx = sub
-	}
-	if !d.Deadline.IsZero() {
-		sub, cancel := context.WithDeadline(ctx, d.Deadline)
-		defer cancel()
-		ctx = sub
-	}
+	ctx, cancel := likenet.Limit(ctx, d)
+	defer cancel()
 	return p.DialContext(ctx, network, address)
 }
 

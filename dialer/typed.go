@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/netapi"
 )
 
@@ -37,14 +38,7 @@ func (d *Dialer) DialUDP(ctx context.Context, network string, laddr, raddr netip
 }
 
 func (d *Dialer) dialTCP(ctx context.Context, network string, laddr, raddr *net.TCPAddr) (TCPConn, error) {
-	var la, ra net.Addr // nil, and not a nil pointer
-	if laddr != nil {
-		la = laddr
-	}
-	if raddr != nil {
-		ra = raddr
-	}
-	c, err := d.dialAddr(ctx, network, "tcp", la, ra)
+	c, err := d.dialAddr(ctx, network, "tcp", likenet.OrNil(laddr), likenet.OrNil(raddr))
 	if err != nil {
 		return nil, err
 	}
@@ -52,22 +46,12 @@ func (d *Dialer) dialTCP(ctx context.Context, network string, laddr, raddr *net.
 }
 
 func (d *Dialer) dialUDP(ctx context.Context, network string, laddr, raddr *net.UDPAddr) (UDPConn, error) {
-	var la, ra net.Addr
-	if laddr != nil {
-		la = laddr
-	}
-	if raddr != nil {
-		ra = raddr
-	}
-	c, err := d.dialAddr(ctx, network, "udp", la, ra)
+	c, err := d.dialAddr(ctx, network, "udp", likenet.OrNil(laddr), likenet.OrNil(raddr))
 	if err != nil {
 		return nil, err
 	}
 	return typed[UDPConn](c)
 }
-
-// errMissingAddress is package net's, which it doesn't export.
-var errMissingAddress = errors.New("missing address")
 
 // dialAddr is a dial from and to addresses that need no look-up, on a network of one protocol.
 func (d *Dialer) dialAddr(ctx context.Context, network, proto string, la, ra net.Addr) (net.Conn, error) {
@@ -76,7 +60,7 @@ func (d *Dialer) dialAddr(ctx context.Context, network, proto string, la, ra net
 	case !isNetwork(network, proto):
 		err = net.UnknownNetworkError(network)
 	case ra == nil:
-		err = errMissingAddress
+		err = likenet.ErrMissingAddress
 	}
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Source: la, Addr: ra, Err: err}
@@ -89,7 +73,7 @@ func (d *Dialer) dialAddr(ctx context.Context, network, proto string, la, ra net
 // ListenTCP announces a TCP address on the default network, as net.ListenTCP does on the kernel's. A nil laddr means
 // any address and a chosen port.
 func ListenTCP(network string, laddr *net.TCPAddr) (*TCPListener, error) {
-	if err := checkListen(network, "tcp", laddr, laddr == nil); err != nil {
+	if err := checkListen(network, "tcp", likenet.OrNil(laddr)); err != nil {
 		return nil, err
 	}
 	if laddr == nil {
@@ -109,7 +93,7 @@ func ListenTCP(network string, laddr *net.TCPAddr) (*TCPListener, error) {
 // ListenUDP announces a UDP address on the default network, as net.ListenUDP does on the kernel's. A nil laddr means
 // any address and a chosen port.
 func ListenUDP(network string, laddr *net.UDPAddr) (UDPConn, error) {
-	if err := checkListen(network, "udp", laddr, laddr == nil); err != nil {
+	if err := checkListen(network, "udp", likenet.OrNil(laddr)); err != nil {
 		return nil, err
 	}
 	if laddr == nil {
@@ -122,13 +106,10 @@ func ListenUDP(network string, laddr *net.UDPAddr) (UDPConn, error) {
 	return typed[UDPConn](pc)
 }
 
-// checkListen says whether a network is one of a protocol. isNil says that laddr is a nil pointer.
-func checkListen(network, proto string, laddr net.Addr, isNil bool) error {
+// checkListen says whether a network is one of a protocol.
+func checkListen(network, proto string, laddr net.Addr) error {
 	if isNetwork(network, proto) {
 		return nil
-	}
-	if isNil {
-		laddr = nil
 	}
 	return &net.OpError{Op: "listen", Net: network, Addr: laddr, Err: net.UnknownNetworkError(network)}
 }
@@ -159,7 +140,7 @@ func ResolveTCPAddr(network, address string) (*net.TCPAddr, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &net.TCPAddr{IP: ip16(a.Addr()), Port: int(a.Port()), Zone: a.Addr().Zone()}, nil
+	return likenet.ResolvedAddr("tcp", a).(*net.TCPAddr), nil
 }
 
 // ResolveUDPAddr finds the address that a host and port mean on the default network, an IPv4 one where there are
@@ -172,7 +153,7 @@ func ResolveUDPAddr(network, address string) (*net.UDPAddr, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &net.UDPAddr{IP: ip16(a.Addr()), Port: int(a.Port()), Zone: a.Addr().Zone()}, nil
+	return likenet.ResolvedAddr("udp", a).(*net.UDPAddr), nil
 }
 
 // resolve finds the address of a host and port: IPv4 where there is one, unless the host is a literal IPv6 address.
@@ -199,6 +180,3 @@ func resolve(network, proto, address string) (a netip.AddrPort, err error) {
 	}
 	return addrs[0], nil
 }
-
-// ip16 is an address in package net's form: IPv4 in 16 octets, none where it isn't valid.
-func ip16(a netip.Addr) net.IP { return net.IP(a.AsSlice()).To16() }

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/stack"
 )
 
@@ -42,14 +43,14 @@ func (c *conn) setError(err error) error {
 	return &net.OpError{Op: "set", Net: c.net, Addr: c.local(), Err: err}
 }
 
-func (c *conn) local() net.Addr { return netAddr(c.net, c.s.LocalAddr()) }
+func (c *conn) local() net.Addr { return likenet.Addr(c.net, c.s.LocalAddr()) }
 
 func (c *conn) remote() net.Addr {
 	a := c.s.RemoteAddr()
 	if a.IsValid() && a.Port() == 0 { // which is no peer to Linux: package net gives what was dialled
-		return opAddr(c.net, a)
+		return likenet.ResolvedAddr(c.net, a)
 	}
-	return netAddr(c.net, a)
+	return likenet.Addr(c.net, a)
 }
 
 // Read reads what has arrived, at least one octet, or one datagram. At the end of a TCP stream it gives io.EOF.

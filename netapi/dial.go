@@ -4,8 +4,8 @@ import (
 	"context"
 	"net"
 	"net/netip"
-	"time"
 
+	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/stack"
 )
 
@@ -22,7 +22,7 @@ type dialing struct {
 // options by its methods SetsockoptInt(level, opt, value int) error and GetsockoptInt(level, opt int) (int, error).
 // A host with several addresses is tried address by address, each getting a fair share of the time there is.
 func (n *Stack) DialWith(ctx context.Context, d *net.Dialer, network, address string) (net.Conn, error) {
-	ctx, cancel := limit(ctx, d)
+	ctx, cancel := likenet.Limit(ctx, d)
 	defer cancel()
 	addrs, err := n.dialAddrs(ctx, d, network, address)
 	if err != nil {
@@ -35,41 +35,13 @@ func (n *Stack) DialWith(ctx context.Context, d *net.Dialer, network, address st
 	return sd.serial(ctx, addrs)
 }
 
-// limit bounds a context by a Dialer's Timeout, Deadline and Cancel.
-func limit(ctx context.Context, d *net.Dialer) (context.Context, context.CancelFunc) {
-	deadline := d.Deadline
-	if d.Timeout != 0 { // a negative one has passed
-		if t := time.Now().Add(d.Timeout); deadline.IsZero() || t.Before(deadline) {
-			deadline = t
-		}
-	}
-	cancel := func() {}
-	if !deadline.IsZero() {
-		ctx, cancel = context.WithDeadline(ctx, deadline)
-	}
-	//lint:ignore SA1019 what takes package net's place honours it
-	cancelled := d.Cancel
-	if cancelled == nil {
-		return ctx, cancel
-	}
-	sub, cancelSub := context.WithCancel(ctx)
-	go func() {
-		select {
-		case <-cancelled:
-			cancelSub()
-		case <-sub.Done():
-		}
-	}()
-	return sub, func() { cancelSub(); cancel() }
-}
-
 // dialAddrs finds the addresses to try.
 func (n *Stack) dialAddrs(ctx context.Context, d *net.Dialer, network, address string) ([]netip.AddrPort, error) {
-	if err := checkNetwork(network); err != nil {
+	if err := likenet.CheckNetwork(network); err != nil {
 		return nil, err
 	}
 	if address == "" {
-		return nil, errMissingAddress
+		return nil, likenet.ErrMissingAddress
 	}
 	var r finder = hostsFirst{n.res, n}
 	if d.Resolver != nil {
@@ -105,14 +77,8 @@ func (sd *dialing) serial(ctx context.Context, addrs []netip.AddrPort) (net.Conn
 
 // within tries one address, in a fair share of the time that is left for so many.
 func (sd *dialing) within(ctx context.Context, ra netip.AddrPort, left int) (net.Conn, error) {
-	if deadline, ok := ctx.Deadline(); ok && left > 1 {
-		const sane = 2 * time.Second // less is no fair try: steal from the later addresses
-		now := time.Now()
-		share := max(deadline.Sub(now)/time.Duration(left), sane)
-		sub, cancel := context.WithDeadline(ctx, now.Add(share)) // which is not later than ctx's own
-		defer cancel()
-		ctx = sub
-	}
+	ctx, cancel := likenet.WithShare(ctx, left)
+	defer cancel()
 	c, err := sd.single(ctx, ra)
 	if err != nil {
 		return nil, sd.opError(ra, err)
@@ -121,13 +87,13 @@ func (sd *dialing) within(ctx context.Context, ra netip.AddrPort, left int) (net
 }
 
 func (sd *dialing) opError(ra netip.AddrPort, err error) error {
-	return &net.OpError{Op: "dial", Net: sd.network, Source: sd.d.LocalAddr, Addr: opAddr(sd.network, ra), Err: err}
+	return &net.OpError{Op: "dial", Net: sd.network, Source: sd.d.LocalAddr, Addr: likenet.ResolvedAddr(sd.network, ra), Err: err}
 }
 
 // single connects to one address.
 func (sd *dialing) single(ctx context.Context, ra netip.AddrPort) (net.Conn, error) {
 	s, err := sd.connect(ctx, ra)
-	if isTCP(sd.network) && sd.freePort() {
+	if likenet.IsTCP(sd.network) && sd.freePort() {
 		// A dial to a port of our own that the stack also chose as the local one has connected to itself. Package net
 		// has the same cure.
 		for range 2 {
@@ -141,7 +107,7 @@ func (sd *dialing) single(ctx context.Context, ra netip.AddrPort) (net.Conn, err
 	switch {
 	case err != nil:
 		return nil, err
-	case !isTCP(sd.network):
+	case !likenet.IsTCP(sd.network):
 		return &UDPConn{conn{s, sd.n.origin(sd.network)}}, nil
 	}
 	tune(s, keepAliveFor(sd.d.KeepAlive, sd.d.KeepAliveConfig))
@@ -150,17 +116,17 @@ func (sd *dialing) single(ctx context.Context, ra netip.AddrPort) (net.Conn, err
 
 // freePort reports whether the stack chooses the local port.
 func (sd *dialing) freePort() bool {
-	la, _ := addrPort(sd.d.LocalAddr)
+	la, _ := likenet.AddrPort(sd.d.LocalAddr)
 	return la.Port() == 0
 }
 
 // connect makes a socket, binds it where that was asked for, and connects it.
 func (sd *dialing) connect(ctx context.Context, ra netip.AddrPort) (stack.Socket, error) {
-	s, err := sd.n.socket(ctx, sd.network, opAddr(sd.network, ra), sd.control)
+	s, err := sd.n.socket(ctx, sd.network, likenet.ResolvedAddr(sd.network, ra), sd.control)
 	if err != nil {
 		return nil, err
 	}
-	if la, ok := addrPort(sd.d.LocalAddr); ok {
+	if la, ok := likenet.AddrPort(sd.d.LocalAddr); ok {
 		if err := s.Bind(v4(la)); err != nil {
 			s.Close()
 			return nil, wrap("bind", err)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"syscall"
 
+	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/stack"
 )
 
@@ -16,7 +17,7 @@ const backlog = 4096
 func (n *Stack) ListenWith(
 	ctx context.Context, lc *net.ListenConfig, network, address string,
 ) (net.Listener, error) {
-	s, err := n.bound(ctx, lc, network, address, isTCP)
+	s, err := n.bound(ctx, lc, network, address, likenet.IsTCP)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +28,7 @@ func (n *Stack) ListenWith(
 func (n *Stack) ListenPacketWith(
 	ctx context.Context, lc *net.ListenConfig, network, address string,
 ) (net.PacketConn, error) {
-	s, err := n.bound(ctx, lc, network, address, func(network string) bool { return !isTCP(network) })
+	s, err := n.bound(ctx, lc, network, address, func(network string) bool { return !likenet.IsTCP(network) })
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +43,7 @@ func (n *Stack) bound(
 	if err != nil {
 		return nil, &net.OpError{Op: "listen", Net: network, Err: err}
 	}
-	at := opAddr(network, la)
+	at := likenet.ResolvedAddr(network, la)
 	var s stack.Socket
 	if suits(network) {
 		s, err = n.listenSocket(ctx, lc, network, la)
@@ -57,7 +58,7 @@ func (n *Stack) bound(
 
 // listenAddr finds the address to bind: the first one that is IPv4, else the first.
 func (n *Stack) listenAddr(ctx context.Context, network, address string) (netip.AddrPort, error) {
-	if err := checkNetwork(network); err != nil {
+	if err := likenet.CheckNetwork(network); err != nil {
 		return netip.AddrPort{}, err
 	}
 	if address == "" {
@@ -79,11 +80,11 @@ func (n *Stack) listenAddr(ctx context.Context, network, address string) (netip.
 func (n *Stack) listenSocket(
 	ctx context.Context, lc *net.ListenConfig, network string, la netip.AddrPort,
 ) (stack.Socket, error) {
-	s, err := n.socket(ctx, network, opAddr(network, la), controlWithout(lc.Control))
+	s, err := n.socket(ctx, network, likenet.ResolvedAddr(network, la), controlWithout(lc.Control))
 	if err != nil {
 		return nil, err
 	}
-	if isTCP(network) {
+	if likenet.IsTCP(network) {
 		s.SetOpt(syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1) // connections of a former listener don't hold the port
 		tune(s, keepAliveFor(lc.KeepAlive, lc.KeepAliveConfig))
 	}
@@ -91,7 +92,7 @@ func (n *Stack) listenSocket(
 		s.Close()
 		return nil, wrap("bind", err)
 	}
-	if isTCP(network) {
+	if likenet.IsTCP(network) {
 		if err := s.Listen(backlog); err != nil {
 			s.Close()
 			return nil, wrap("listen", err)

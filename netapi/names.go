@@ -5,8 +5,8 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"strings"
 
+	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/netapi/dns"
 )
 
@@ -41,7 +41,7 @@ func (n *Stack) SetNames(own Names) {
 		Hosts: make(map[string][]netip.Addr, len(own.Hosts)), Servers: slices.Clone(own.Servers), Dial: n.DialContext,
 	}
 	for name, addrs := range own.Hosts {
-		name = strings.ToLower(strings.TrimSuffix(name, "."))
+		name = likenet.Name(name)
 		s.Hosts[name] = append(s.Hosts[name], addrs...)
 	}
 	n.names.Store(&names{server: s, ask: s.Resolver()})
@@ -76,7 +76,7 @@ func (f hostsFirst) LookupNetIP(ctx context.Context, network, host string) ([]ne
 	}
 	addrs = slices.DeleteFunc(slices.Clone(addrs), func(a netip.Addr) bool { return !suits(network, a.Unmap()) })
 	if len(addrs) == 0 {
-		return nil, &net.AddrError{Err: errNoSuitable, Addr: host} // as package net says of a hosts file's
+		return nil, &net.AddrError{Err: likenet.NoSuitableAddress, Addr: host} // as package net says of a hosts file's
 	}
 	return addrs, nil
 }
@@ -87,6 +87,6 @@ func (n *Stack) ownAddrs(host string) (addrs []netip.Addr, ok bool) {
 	if own == nil {
 		return nil, false
 	}
-	addrs, ok = own.server.Hosts[strings.ToLower(strings.TrimSuffix(host, "."))]
+	addrs, ok = own.server.Hosts[likenet.Name(host)]
 	return addrs, ok
 }

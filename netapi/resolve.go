@@ -4,26 +4,16 @@ import (
 	"context"
 	"net"
 	"net/netip"
-	"slices"
 	"strings"
+
+	"github.com/gotcp/gotcp/internal/likenet"
 )
-
-// networks are those that a stack has. IPv6-only ones are among them, for their addresses are refused one by one.
-var networks = [...]string{"tcp", "tcp4", "tcp6", "udp", "udp4", "udp6"}
-
-// checkNetwork says whether a network is one that a stack has, in package net's words.
-func checkNetwork(network string) error {
-	if slices.Contains(networks[:], network) {
-		return nil
-	}
-	return net.UnknownNetworkError(network)
-}
 
 // Resolve finds the addresses that an address string such as "db.internal:postgresql" means on n, at least one, in the
 // order in which a dial would try them. An empty host gives the invalid address: what it means is for the caller to
 // say. Errors are package net's: *net.AddrError, *net.DNSError, net.UnknownNetworkError.
 func Resolve(ctx context.Context, n Network, network, address string) ([]netip.AddrPort, error) {
-	if err := checkNetwork(network); err != nil {
+	if err := likenet.CheckNetwork(network); err != nil {
 		return nil, err
 	}
 	if st, ok := n.(*Stack); ok {
@@ -61,7 +51,7 @@ func resolveFamily(ctx context.Context, r finder, network, both, address string)
 		}
 	}
 	if len(addrs) == 0 {
-		return nil, &net.AddrError{Err: errNoSuitable, Addr: host}
+		return nil, &net.AddrError{Err: likenet.NoSuitableAddress, Addr: host}
 	}
 	return addrs, nil
 }
@@ -109,10 +99,10 @@ func suitLocal(network string, addrs []netip.AddrPort, local net.Addr) ([]netip.
 		return addrs, nil
 	}
 	proto := "udp"
-	if isTCP(network) {
+	if likenet.IsTCP(network) {
 		proto = "tcp"
 	}
-	la, ok := addrPort(local)
+	la, ok := likenet.AddrPort(local)
 	if !ok || local.Network() != proto {
 		return nil, &net.AddrError{Err: "mismatched local address type", Addr: local.String()}
 	}
@@ -126,7 +116,7 @@ func suitLocal(network string, addrs []netip.AddrPort, local net.Addr) ([]netip.
 		}
 	}
 	if len(fit) == 0 {
-		return nil, &net.AddrError{Err: errNoSuitable, Addr: local.String()}
+		return nil, &net.AddrError{Err: likenet.NoSuitableAddress, Addr: local.String()}
 	}
 	return fit, nil
 }

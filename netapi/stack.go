@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/stack"
 )
 
@@ -19,13 +20,13 @@ type Stack struct {
 	res   *net.Resolver
 	names atomic.Pointer[names] // nil: the system's
 
-	origins [len(networks)]origin // one for each of networks
+	origins [len(likenet.Networks)]origin // one for each
 }
 
 // NewStack is the network of s. It adds nothing that would have to be closed: s remains the caller's.
 func NewStack(s *stack.Stack) *Stack {
 	n := &Stack{st: s}
-	for i, name := range networks {
+	for i, name := range likenet.Networks {
 		n.origins[i] = origin{n, name}
 	}
 	n.res = &net.Resolver{PreferGo: true, Dial: n.dialServer}
@@ -33,7 +34,9 @@ func NewStack(s *stack.Stack) *Stack {
 }
 
 // origin is what connections share that are made on one of the networks.
-func (n *Stack) origin(network string) *origin { return &n.origins[slices.Index(networks[:], network)] }
+func (n *Stack) origin(network string) *origin {
+	return &n.origins[slices.Index(likenet.Networks[:], network)]
+}
 
 // Stack is the stack behind the network: its links, routes, counters and Close.
 func (n *Stack) Stack() *stack.Stack { return n.st }
@@ -73,10 +76,10 @@ func controlWithout(f func(network, address string, c syscall.RawConn) error) co
 // socket makes a socket for a network and lets the user's control function see it. The error is dressed already.
 func (n *Stack) socket(ctx context.Context, network string, at net.Addr, control controlFunc) (stack.Socket, error) {
 	typ, family := syscall.SOCK_DGRAM, "udp4"
-	if isTCP(network) {
+	if likenet.IsTCP(network) {
 		typ, family = syscall.SOCK_STREAM, "tcp4"
 	}
-	if a, _ := addrPort(at); a.Addr().IsValid() && !a.Addr().Is4() {
+	if a, _ := likenet.AddrPort(at); a.Addr().IsValid() && !a.Addr().Is4() {
 		return nil, wrap("socket", syscall.EAFNOSUPPORT)
 	}
 	s, err := n.st.Socket(typ)

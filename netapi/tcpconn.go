@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/stack/tcp"
 )
 
@@ -129,25 +130,11 @@ func (c *TCPConn) WriteBuffers(v *net.Buffers) (int64, error) {
 		return 0, syscall.EINVAL
 	}
 	n, err := c.s.Writev(*v)
-	consume(v, n)
+	likenet.Consume(v, n)
 	if err != nil {
 		err = c.opError("writev", wrap("writev", err))
 	}
 	return n, err
-}
-
-// consume takes n octets off the front of v.
-func consume(v *net.Buffers, n int64) {
-	for len(*v) > 0 {
-		if first := int64(len((*v)[0])); n < first {
-			(*v)[0] = (*v)[0][n:]
-			return
-		} else {
-			n -= first
-		}
-		(*v)[0] = nil
-		*v = (*v)[1:]
-	}
 }
 
 // copyBufs are the buffers of ReadFrom and WriteTo.

@@ -63,17 +63,6 @@ func TestBuffers(t *testing.T) {
 	}
 }
 
-// TestConsume: what was written goes, the rest stays, at every count.
-func TestConsume(t *testing.T) {
-	for n := range 7 {
-		v := net.Buffers{[]byte("ab"), nil, []byte("cdef")}
-		consume(&v, int64(n))
-		if got := string(bytes.Join(v, nil)); got != "abcdef"[n:] {
-			t.Errorf("after %d octets %q is left", n, got)
-		}
-	}
-}
-
 // TestSize: of the 1 KiB that an idle connection may cost the facade takes next to nothing.
 func TestSize(t *testing.T) {
 	if size := unsafe.Sizeof(TCPConn{}); size > 48 {

@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/stack"
 )
 
@@ -17,7 +18,7 @@ type TCPListener struct {
 func (l *TCPListener) ok() bool { return l != nil && l.s != nil }
 
 func (l *TCPListener) opError(op string, err error) error {
-	return &net.OpError{Op: op, Net: l.net, Addr: netAddr(l.net, l.s.LocalAddr()), Err: err}
+	return &net.OpError{Op: op, Net: l.net, Addr: likenet.Addr(l.net, l.s.LocalAddr()), Err: err}
 }
 
 // Accept waits for a connection and returns it, a *[TCPConn].
@@ -58,7 +59,7 @@ func (l *TCPListener) Addr() net.Addr {
 	if !l.ok() {
 		return nil
 	}
-	return netAddr(l.net, l.s.LocalAddr())
+	return likenet.Addr(l.net, l.s.LocalAddr())
 }
 
 // SetDeadline has Accept, also one that is blocked now, give up at t. The zero time means never.

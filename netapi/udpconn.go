@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+
+	"github.com/gotcp/gotcp/internal/likenet"
 )
 
 // UDPConn is a UDP socket of a stack, connected to a peer (Read and Write) or not (ReadFrom and WriteTo), with the
@@ -21,20 +23,14 @@ func (c *UDPConn) Read(b []byte) (int, error) {
 
 // ReadFrom reads one datagram and says, as a *net.UDPAddr, who sent it; what doesn't fit in b is lost.
 func (c *UDPConn) ReadFrom(b []byte) (int, net.Addr, error) {
-	n, from, err := c.ReadFromUDPAddrPort(b)
-	if err != nil {
-		return n, nil, err
-	}
-	return n, net.UDPAddrFromAddrPort(from), nil
+	n, from, err := c.ReadFromUDP(b)
+	return n, likenet.OrNil(from), err
 }
 
 // ReadFromUDP is ReadFrom with another result type.
 func (c *UDPConn) ReadFromUDP(b []byte) (int, *net.UDPAddr, error) {
 	n, from, err := c.ReadFromUDPAddrPort(b)
-	if err != nil {
-		return n, nil, err
-	}
-	return n, net.UDPAddrFromAddrPort(from), nil
+	return n, likenet.UDPAddr(from), err
 }
 
 // ReadFromUDPAddrPort is ReadFrom that allocates nothing.
@@ -46,10 +42,7 @@ func (c *UDPConn) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 // ReadMsgUDP is ReadFrom that also gives flags: syscall.MSG_TRUNC where the datagram didn't fit in b. oob stays empty.
 func (c *UDPConn) ReadMsgUDP(b, oob []byte) (n, oobn, flags int, addr *net.UDPAddr, err error) {
 	n, oobn, flags, from, err := c.ReadMsgUDPAddrPort(b, oob)
-	if from.IsValid() {
-		addr = net.UDPAddrFromAddrPort(from)
-	}
-	return n, oobn, flags, addr, err
+	return n, oobn, flags, likenet.UDPAddr(from), err
 }
 
 // ReadMsgUDPAddrPort is ReadMsgUDP with another result type.
@@ -90,7 +83,7 @@ func (c *UDPConn) WriteToUDP(b []byte, addr *net.UDPAddr) (int, error) {
 	}
 	to, err := c.destination(addr)
 	if err != nil {
-		return 0, c.writeError(opUDPAddr(addr), err)
+		return 0, c.writeError(likenet.OrNil(addr), err)
 	}
 	n, err := c.s.SendTo(b, to)
 	if err != nil {
@@ -106,11 +99,11 @@ func (c *UDPConn) WriteToUDPAddrPort(b []byte, addr netip.AddrPort) (int, error)
 	}
 	to, err := c.destinationAddrPort(addr)
 	if err != nil {
-		return 0, c.writeError(addrPortAddr{addr}, err)
+		return 0, c.writeError(likenet.UDPAddrPort(addr), err)
 	}
 	n, err := c.s.SendTo(b, to)
 	if err != nil {
-		err = c.writeError(addrPortAddr{addr}, wrap("sendto", err))
+		err = c.writeError(likenet.UDPAddrPort(addr), wrap("sendto", err))
 	}
 	return n, err
 }
@@ -123,11 +116,11 @@ func (c *UDPConn) WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int, er
 	var to netip.AddrPort
 	if !c.connected() || addr != nil {
 		if to, err = c.destination(addr); err != nil {
-			return 0, 0, c.writeError(opUDPAddr(addr), err)
+			return 0, 0, c.writeError(likenet.OrNil(addr), err)
 		}
 	}
 	if n, err = c.sendMsg(b, oob, to); err != nil {
-		err = c.writeError(opUDPAddr(addr), err)
+		err = c.writeError(likenet.OrNil(addr), err)
 	}
 	return n, 0, err
 }
@@ -140,11 +133,11 @@ func (c *UDPConn) WriteMsgUDPAddrPort(b, oob []byte, addr netip.AddrPort) (n, oo
 	var to netip.AddrPort
 	if !c.connected() || addr.IsValid() {
 		if to, err = c.destinationAddrPort(addr); err != nil {
-			return 0, 0, c.writeError(addrPortAddr{addr}, err)
+			return 0, 0, c.writeError(likenet.UDPAddrPort(addr), err)
 		}
 	}
 	if n, err = c.sendMsg(b, oob, to); err != nil {
-		err = c.writeError(addrPortAddr{addr}, err)
+		err = c.writeError(likenet.UDPAddrPort(addr), err)
 	}
 	return n, 0, err
 }
@@ -166,7 +159,7 @@ func (c *UDPConn) destination(a *net.UDPAddr) (netip.AddrPort, error) {
 	case c.connected():
 		return netip.AddrPort{}, net.ErrWriteToConnected
 	case a == nil:
-		return netip.AddrPort{}, errMissingAddress
+		return netip.AddrPort{}, likenet.ErrMissingAddress
 	case len(a.IP) == 0:
 		return netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(a.Port)), nil
 	}
@@ -182,7 +175,7 @@ func (c *UDPConn) destinationAddrPort(a netip.AddrPort) (netip.AddrPort, error) 
 	case c.connected():
 		return netip.AddrPort{}, net.ErrWriteToConnected
 	case !a.IsValid():
-		return netip.AddrPort{}, errMissingAddress
+		return netip.AddrPort{}, likenet.ErrMissingAddress
 	case !ip.Is4():
 		return netip.AddrPort{}, &net.AddrError{Err: "non-IPv4 address", Addr: ip.String()}
 	default:
@@ -194,19 +187,6 @@ func (c *UDPConn) destinationAddrPort(a netip.AddrPort) (netip.AddrPort, error) 
 func (c *UDPConn) writeError(to net.Addr, err error) error {
 	return &net.OpError{Op: "write", Net: c.net, Source: c.local(), Addr: to, Err: err}
 }
-
-// opUDPAddr is a nil interface for a nil pointer.
-func opUDPAddr(a *net.UDPAddr) net.Addr {
-	if a == nil {
-		return nil
-	}
-	return a
-}
-
-// addrPortAddr makes a net.Addr of a netip.AddrPort for errors.
-type addrPortAddr struct{ netip.AddrPort }
-
-func (addrPortAddr) Network() string { return "udp" }
 
 var (
 	_ net.Conn       = (*UDPConn)(nil)

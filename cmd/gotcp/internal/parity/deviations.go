@@ -15,7 +15,7 @@ type Deviation struct {
 
 // Deviations are all there are, in the order of their numbers.
 var Deviations = []Deviation{
-	{1, "dial.timeout", "*net.OpError > netapi.timeoutError", []string{"types", "is"}},
+	{1, "dial.timeout", "*net.OpError > likenet.timeoutError", []string{"types", "is"}},
 	{2, "listen.addr.wildcard", "TCP 0.0.0.0:P len 4", []string{"value"}},
 	{2, "udp.addr.wildcard", "UDP 0.0.0.0:P len 4", []string{"value"}},
 	{3, "dial.ipv6", "socket: address family not supported by protocol", []string{"error", "is"}},
