@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/gotcp/gotcp/internal/likenet"
 )
 
 const dnsPort = 53
@@ -38,7 +40,7 @@ func ParseHosts(r io.Reader) (map[string][]netip.Addr, error) {
 			continue
 		}
 		for _, name := range f[1:] {
-			key := canonical(name)
+			key := likenet.Name(name)
 			if a := a.Unmap(); !slices.Contains(hosts[key], a) {
 				hosts[key] = append(hosts[key], a)
 			}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/gotcp/gotcp/internal/likenet"
 )
 
 // message is a response. Its records stay the octets that came, so that types that nobody here knows pass unharmed.
@@ -110,7 +112,7 @@ func (m *message) findAddrs(name string) bool {
 			}
 			continue
 		}
-		key := canonical(h.Name.String())
+		key := likenet.Name(h.Name.String())
 		o := owners[key]
 		if o == nil {
 			o = &owner{ttl: maxTTL}
@@ -155,7 +157,7 @@ func (o *owner) read(p *dnsmessage.Parser, h dnsmessage.ResourceHeader) bool {
 		if err != nil {
 			return false
 		}
-		o.alias = canonical(r.CNAME.String())
+		o.alias = likenet.Name(r.CNAME.String())
 	default:
 		return p.SkipAnswer() == nil
 	}

@@ -3,9 +3,10 @@ package dns
 import (
 	"encoding/binary"
 	"errors"
-	"strings"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/gotcp/gotcp/internal/likenet"
 )
 
 const (
@@ -82,7 +83,7 @@ func (q *query) parseQuestion(p *dnsmessage.Parser, msg []byte) bool {
 	if !ok || end-headerLen != wireLen {
 		return false
 	}
-	q.question, q.wire, q.name = question, msg[headerLen:end+4:end+4], canonical(name)
+	q.question, q.wire, q.name = question, msg[headerLen:end+4:end+4], likenet.Name(name)
 	return true
 }
 
@@ -134,28 +135,4 @@ func (q *query) limit(tcp bool) int {
 		return maxTCP
 	}
 	return min(q.size, maxUDP)
-}
-
-// canonical is a name in lower case (ASCII's: RFC 4343) and without the dot at its end; the root remains ".".
-func canonical(name string) string {
-	if name != "." {
-		name = strings.TrimSuffix(name, ".")
-	}
-	return lower(name)
-}
-
-// lower is strings.ToLower for ASCII letters only.
-func lower(s string) string {
-	for i := range len(s) {
-		if 'A' <= s[i] && s[i] <= 'Z' {
-			b := []byte(s)
-			for ; i < len(b); i++ {
-				if 'A' <= b[i] && b[i] <= 'Z' {
-					b[i] += 'a' - 'A'
-				}
-			}
-			return string(b)
-		}
-	}
-	return s
 }

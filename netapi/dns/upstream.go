@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/gotcp/gotcp/internal/likenet"
 )
 
 const (
@@ -231,7 +233,7 @@ func (q *query) accept(msg []byte, id uint16) (*message, bool) {
 	}
 	got, err := p.Question()
 	if err != nil || got.Type != q.question.Type || got.Class != q.question.Class ||
-		canonical(got.Name.String()) != q.name {
+		likenet.Name(got.Name.String()) != q.name {
 		return nil, false
 	}
 	return parseMessage(msg, len(q.wire))

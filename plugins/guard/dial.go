@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/gotcp/gotcp/dialer"
+	"github.com/gotcp/gotcp/internal/likenet"
 )
 
 // DialWith connects to an address that the rules allow, as d says. A name's addresses that a rule denies are left out.
 // A d.Resolver of the user's own finds addresses, which are judged as if they had been dialled themselves.
 func (n *Network) DialWith(ctx context.Context, d *net.Dialer, network, address string) (net.Conn, error) {
-	ctx, cancel := limit(ctx, d)
+	ctx, cancel := likenet.Limit(ctx, d)
 	defer cancel()
 	t, err := n.parseTarget(ctx, network, address)
 	if err == nil {
@@ -37,34 +38,6 @@ func unbounded(d *net.Dialer) *net.Dialer {
 	//lint:ignore SA1019 what takes package net's place honours it
 	c.Cancel = nil
 	return &c
-}
-
-// limit bounds a context by a Dialer's Timeout, Deadline and Cancel.
-func limit(ctx context.Context, d *net.Dialer) (context.Context, context.CancelFunc) {
-	deadline := d.Deadline
-	if d.Timeout != 0 { // a negative one has passed
-		if t := time.Now().Add(d.Timeout); deadline.IsZero() || t.Before(deadline) {
-			deadline = t
-		}
-	}
-	cancel := func() {}
-	if !deadline.IsZero() {
-		ctx, cancel = context.WithDeadline(ctx, deadline)
-	}
-	//lint:ignore SA1019 what takes package net's place honours it
-	cancelled := d.Cancel
-	if cancelled == nil {
-		return ctx, cancel
-	}
-	sub, cancelSub := context.WithCancel(ctx)
-	go func() {
-		select {
-		case <-cancelled:
-			cancelSub()
-		case <-sub.Done():
-		}
-	}()
-	return sub, func() { cancelSub(); cancel() }
 }
 
 // dialing is one call of DialWith.

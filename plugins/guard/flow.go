@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/stack/tcp"
 )
 
@@ -90,7 +91,9 @@ func (n *Network) tryReserve(f *flow) error {
 func (f *flow) establish(c io.Closer, p place, local, remote net.Addr) error {
 	n := f.n
 	n.mu.Lock()
-	f.place, f.local, f.remote = p, addrPort(local), addrPort(remote)
+	f.place = p
+	f.local, _ = likenet.AddrPort(local)
+	f.remote, _ = likenet.AddrPort(remote)
 	f.inner = c
 	why := f.cutBy.Load()
 	rules := n.rules.Load()
@@ -345,13 +348,3 @@ func (f *flow) exhaust(op, quota string) *RefusedError {
 
 // exhausted is exhaust as a call's error.
 func (f *flow) exhausted(op, quota string) error { return f.opError(op, f.exhaust(op, quota)) }
-
-// addrPort is an address of package net's, of which IPv4 is in 4 octets; the zero one for nil or another type.
-func addrPort(a net.Addr) netip.AddrPort {
-	if ap, ok := a.(interface{ AddrPort() netip.AddrPort }); ok && a != nil {
-		return unmap(ap.AddrPort())
-	}
-	return netip.AddrPort{}
-}
-
-func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }

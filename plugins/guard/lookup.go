@@ -5,12 +5,14 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+
+	"github.com/gotcp/gotcp/internal/likenet"
 )
 
 // allowLookUp decides whether a name may be looked up, and counts it. It is the DNS server's.
 func (n *Network) allowLookUp(name string) error {
 	n.counts.lookUps.Add(1)
-	name = canonical(name)
+	name = likenet.Name(name)
 	err := n.judgeLookUp(name)
 	if why, ok := err.(*RefusedError); ok {
 		why.Name, why.Op, why.Network, why.Address = n.name, "lookup", "dns", name

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/gotcp/gotcp/internal/likenet"
 )
 
 // Bounds of what is remembered of look-ups.
@@ -37,7 +39,7 @@ func newNameBook(hosts map[string][]netip.Addr) *nameBook {
 		answers: newLRU[netip.Addr, []answer](maxAnswers),
 	}
 	for _, name := range slices.Sorted(maps.Keys(hosts)) {
-		key := canonical(name)
+		key := likenet.Name(name)
 		addrs := b.hosts[key]
 		for _, a := range hosts[name] {
 			a = a.Unmap()
@@ -51,7 +53,7 @@ func newNameBook(hosts map[string][]netip.Addr) *nameBook {
 
 // learn remembers an answer.
 func (b *nameBook) learn(name string, addrs []netip.Addr, ttl time.Duration) {
-	name = canonical(name)
+	name = likenet.Name(name)
 	now := time.Now()
 	until := now.Add(min(max(ttl, 0), maxHold) + nameGrace)
 	b.mu.Lock()

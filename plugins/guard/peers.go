@@ -33,11 +33,11 @@ func newPeers(f *flow) *peers {
 
 // key is a peer's address as the table has it: where a datagram to it arrives, and an answer comes from.
 func key(a netip.AddrPort) netip.AddrPort {
-	a = unmap(a)
-	if a.Addr().IsUnspecified() {
-		return netip.AddrPortFrom(loopback4, a.Port())
+	addr := a.Addr().Unmap()
+	if addr.IsUnspecified() {
+		addr = loopback4
 	}
-	return a
+	return netip.AddrPortFrom(addr, a.Port())
 }
 
 // mayWrite decides whether a datagram may go to an address.

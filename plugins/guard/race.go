@@ -6,6 +6,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"github.com/gotcp/gotcp/internal/likenet"
 )
 
 // This file dials several addresses of a host as package net does: in turn, each getting a fair share of the time; and
@@ -52,23 +54,17 @@ func (dl *dialing) serial(ctx context.Context, places []place) (net.Conn, place,
 
 // within dials one place, in a fair share of the time that is left for so many.
 func (dl *dialing) within(ctx context.Context, p place, left int) (net.Conn, error) {
-	if deadline, ok := ctx.Deadline(); ok && left > 1 {
-		const sane = 2 * time.Second // less is no fair try: steal from the later addresses
-		now := time.Now()
-		share := max(deadline.Sub(now)/time.Duration(left), sane)
-		sub, cancel := context.WithDeadline(ctx, now.Add(share)) // which is not later than ctx's own
-		defer cancel()
-		ctx = sub
-	}
+	ctx, cancel := likenet.WithShare(ctx, left)
+	defer cancel()
 	return dl.n.inner.DialWith(ctx, dl.d, dl.target.network, dl.target.text(p.addr))
 }
 
 // dialled is what became of one family.
 type dialled struct {
+	family int // 0 is the first one
 	c      net.Conn
 	p      place
 	err    error
-	second bool
 }
 
 // race dials two families, the second one when the first has failed or had its time. The loser is closed.
@@ -77,11 +73,11 @@ func (dl *dialing) race(ctx context.Context, first, second []place) (net.Conn, p
 	results, returned := make(chan dialled), make(chan struct{})
 	defer close(returned)
 	defer cancel()
-	start := func(places []place, isSecond bool) {
+	start := func(family int, places []place) {
 		go func() {
 			c, p, err := dl.serial(ctx, places)
 			select {
-			case results <- dialled{c, p, err, isSecond}:
+			case results <- dialled{family, c, p, err}:
 			case <-returned:
 				if c != nil {
 					c.Close()
@@ -95,7 +91,7 @@ func (dl *dialing) race(ctx context.Context, first, second []place) (net.Conn, p
 	}
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
-	start(first, false)
+	start(0, first)
 	running, waiting := 1, true
 	var errs [2]error
 	for running > 0 {
@@ -106,23 +102,16 @@ func (dl *dialing) race(ctx context.Context, first, second []place) (net.Conn, p
 			if r.err == nil {
 				return r.c, r.p, nil
 			}
-			errs[boolint(r.second)] = r.err
+			errs[r.family] = r.err
 		}
 		if waiting {
 			waiting = false
 			running++
-			start(second, true)
+			start(1, second)
 		}
 	}
 	if errs[0] == nil || errors.Is(errs[0], syscall.EAFNOSUPPORT) {
 		return nil, place{}, errs[1]
 	}
 	return nil, place{}, errs[0]
-}
-
-func boolint(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

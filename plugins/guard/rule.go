@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/gotcp/gotcp/internal/likenet"
 )
 
 // Rule names places of a network: hosts, ports, and maybe one of TCP and UDP. What that means is for the list to say
@@ -105,7 +107,7 @@ func (r *Rule) setHost(host string) error {
 		return nil
 	}
 	name, wild := strings.CutPrefix(host, "*.")
-	name = canonical(name)
+	name = likenet.Name(name)
 	if err := checkName(name); err != nil {
 		return err
 	}
@@ -166,24 +168,6 @@ func checkName(name string) error {
 		return fmt.Errorf("%q is neither an address nor a name", name)
 	}
 	return nil
-}
-
-// canonical is a name as rules have it: in lower case (of ASCII only: another letter is another name), and without the
-// dot at its end.
-func canonical(name string) string {
-	name = strings.TrimSuffix(name, ".")
-	for i := range len(name) {
-		if 'A' <= name[i] && name[i] <= 'Z' {
-			b := []byte(name)
-			for j, c := range b {
-				if 'A' <= c && c <= 'Z' {
-					b[j] = c + 'a' - 'A'
-				}
-			}
-			return string(b)
-		}
-	}
-	return name
 }
 
 // String is the rule as [ParseRule] reads it, in one form for all texts that mean the same.

@@ -2,12 +2,12 @@ package guard
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"strconv"
 	"strings"
 
+	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/netapi"
 )
 
@@ -21,21 +21,16 @@ type target struct {
 	port    uint16
 }
 
-// errMissingAddress is package net's, which it doesn't export.
-var errMissingAddress = errors.New("missing address")
-
 // parseTarget takes an address string apart. The error is package net's. Networks that aren't TCP's or UDP's don't
 // exist here: the inner network may have them, but no rule is about them.
 func (n *Network) parseTarget(ctx context.Context, network, address string) (t target, err error) {
 	t.network = network
-	switch network {
-	case "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6":
-		t.proto = network[:3]
-	default:
-		return t, net.UnknownNetworkError(network)
+	if err := likenet.CheckNetwork(network); err != nil {
+		return t, err
 	}
+	t.proto = network[:3]
 	if address == "" {
-		return t, errMissingAddress
+		return t, likenet.ErrMissingAddress
 	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -55,7 +50,7 @@ func (n *Network) parseTarget(ctx context.Context, network, address string) (t t
 	case err == nil:
 		t.addr = a.Unmap()
 	default:
-		t.name = canonical(host)
+		t.name = likenet.Name(host)
 	}
 	return t, nil
 }
@@ -88,14 +83,11 @@ func (t *target) netAddr(p *place) net.Addr {
 	if !p.addr.IsValid() {
 		return nil
 	}
-	var ip net.IP
-	if t.name != "" || t.host != "" {
-		ip = net.IP(p.addr.AsSlice()).To16()
+	addr := p.addr
+	if t.host == "" {
+		addr = netip.Addr{}
 	}
-	if p.proto == "udp" {
-		return &net.UDPAddr{IP: ip, Port: int(p.port), Zone: p.addr.Zone()}
-	}
-	return &net.TCPAddr{IP: ip, Port: int(p.port), Zone: p.addr.Zone()}
+	return likenet.ResolvedAddr(p.proto, netip.AddrPortFrom(addr, p.port))
 }
 
 // own are the addresses of a name that needs no look-up. ok is false for other names.
@@ -131,7 +123,7 @@ func (n *Network) lookUp(ctx context.Context, r *net.Resolver, t *target) ([]net
 		}
 	}
 	if len(fit) == 0 {
-		return nil, &net.AddrError{Err: "no suitable address found", Addr: t.host}
+		return nil, &net.AddrError{Err: likenet.NoSuitableAddress, Addr: t.host}
 	}
 	return fit, nil
 }

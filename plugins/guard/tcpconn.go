@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"github.com/gotcp/gotcp/dialer"
+	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/netapi"
 	"github.com/gotcp/gotcp/stack/tcp"
 )
@@ -143,7 +144,7 @@ func (c *tcpConn) WriteBuffers(v *net.Buffers) (int64, error) {
 	n, err := write(part)
 	c.f.sent(int64(room), n)
 	if part != v {
-		consume(v, n)
+		likenet.Consume(v, n)
 	}
 	switch {
 	case err != nil:
@@ -176,19 +177,6 @@ func firstOf(v net.Buffers, n int) *net.Buffers {
 		n -= len(b)
 	}
 	return &first
-}
-
-// consume takes n octets off the front of v.
-func consume(v *net.Buffers, n int64) {
-	for len(*v) > 0 {
-		first := (*v)[0]
-		if n < int64(len(first)) {
-			(*v)[0] = first[n:]
-			return
-		}
-		n -= int64(len(first))
-		*v = (*v)[1:]
-	}
 }
 
 // Close closes the connection.
