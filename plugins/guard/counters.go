@@ -69,12 +69,7 @@ type Conn struct {
 
 // Conns are the network's connections, listeners and sockets now, the oldest first.
 func (n *Network) Conns() []Conn {
-	n.mu.Lock()
-	flows := make([]*flow, 0, len(n.flows))
-	for f := range n.flows {
-		flows = append(flows, f)
-	}
-	n.mu.Unlock()
+	flows := n.flowsThat(isAny)
 	conns := make([]Conn, len(flows))
 	for i, f := range flows {
 		conns[i] = f.describe()

@@ -176,8 +176,8 @@ func (dl *dialing) wrap(f *flow, inner net.Conn, p place) (net.Conn, error) {
 
 // wrap makes a user's connection of one of the inner network's.
 func (f *flow) wrap(inner net.Conn) (net.Conn, error) {
-	switch f.network[0] {
-	case 't':
+	switch f.place.proto {
+	case "tcp":
 		if c, ok := inner.(dialer.TCPConn); ok {
 			return &tcpConn{TCPConn: c, f: f}, nil
 		}

@@ -229,14 +229,11 @@ func (f *flow) tellOpened() {
 func (f *flow) describe() Conn {
 	f.n.mu.Lock()
 	c := Conn{
-		ID: f.id, Op: f.op, Network: "tcp", Local: f.local, Remote: f.remote, Start: f.start,
+		ID: f.id, Op: f.op, Network: f.place.proto, Local: f.local, Remote: f.remote, Start: f.start,
 		BytesIn: f.in.Load(), BytesOut: f.out.Load(),
 	}
 	if len(f.place.names) > 0 {
 		c.Name = f.place.names[0]
-	}
-	if f.network[0] == 'u' {
-		c.Network = "udp"
 	}
 	in := f.inner
 	f.n.mu.Unlock()
@@ -302,49 +299,25 @@ func (f *flow) opError(op string, err error) error {
 	return e
 }
 
-// cutAll cuts all flows. A nil why is the network's end.
-func (n *Network) cutAll(why *RefusedError) {
-	if why == nil {
-		why = errCut
-	}
-	n.cutThose(why, func(*flow) bool { return true })
-}
-
-// cutConns cuts all TCP connections.
-func (n *Network) cutConns(why *RefusedError) {
-	n.cutThose(why, func(f *flow) bool { return f.kind == kindConn })
-}
-
-func (n *Network) cutThose(why *RefusedError, match func(*flow) bool) {
+// flowsThat are the network's flows of some sort, about which match is asked with the mutex held.
+func (n *Network) flowsThat(match func(*flow) bool) []*flow {
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	var flows []*flow
 	for f := range n.flows {
 		if match(f) {
 			flows = append(flows, f)
 		}
 	}
-	n.mu.Unlock()
-	for _, f := range flows {
+	return flows
+}
+
+// cut cuts the flows of some sort.
+func (n *Network) cut(why *RefusedError, match func(*flow) bool) {
+	for _, f := range n.flowsThat(match) {
 		f.cut(why)
 	}
 }
 
-// chargeOut takes k octets from the quota of what is sent and gives how many it has; refund gives octets back.
-func (f *flow) chargeOut(k int) int { return charge(&f.n.used.out, f.n.quota.Load().BytesOut, k) }
-func (f *flow) chargeIn(k int) int  { return charge(&f.n.used.in, f.n.quota.Load().BytesIn, k) }
-
-// exhaust cuts all connections off, for a quota of bytes is used up, and says so.
-func (f *flow) exhaust(op, quota string) *RefusedError {
-	q := f.n.quota.Load()
-	why := &RefusedError{Name: f.n.name, Op: op, Network: f.place.proto, Quota: quota, Limit: q.BytesIn}
-	if quota == quotaBytesOut {
-		why.Limit = q.BytesOut
-	}
-	why.Address = f.place.address()
-	f.n.refused(why)
-	f.n.cutConns(why)
-	return why
-}
-
-// exhausted is exhaust as a call's error.
-func (f *flow) exhausted(op, quota string) error { return f.opError(op, f.exhaust(op, quota)) }
+func isAny(*flow) bool    { return true }
+func isConn(f *flow) bool { return f.kind == kindConn }

@@ -34,7 +34,7 @@ type Network struct {
 	dns   *dns.Server
 	res   *net.Resolver
 
-	rules atomic.Pointer[Rules] // replaced with mu held
+	rules atomic.Pointer[Rules]
 	quota atomic.Pointer[Quota]
 	used  usedBytes
 
@@ -99,16 +99,8 @@ func (n *Network) Rules() Rules { return *n.rules.Load().clone() }
 // on are judged when they are done.
 func (n *Network) SetRules(r Rules) {
 	rules := r.clone()
-	n.mu.Lock()
 	n.rules.Store(rules)
-	var flows []*flow
-	for f := range n.flows {
-		if f.inner != nil {
-			flows = append(flows, f)
-		}
-	}
-	n.mu.Unlock()
-	for _, f := range flows {
+	for _, f := range n.flowsThat(func(f *flow) bool { return f.inner != nil }) {
 		if why := f.judge(rules); why != nil {
 			n.refused(why)
 			f.cut(why)
@@ -128,7 +120,7 @@ func (n *Network) SetQuota(q Quota) {
 		name        string
 	}{{n.used.in.Load(), q.BytesIn, quotaBytesIn}, {n.used.out.Load(), q.BytesOut, quotaBytesOut}} {
 		if c.limit > 0 && c.used > c.limit {
-			n.cutConns(&RefusedError{Name: n.name, Op: "write", Network: "tcp", Quota: c.name, Limit: c.limit})
+			n.cut(&RefusedError{Name: n.name, Op: "write", Network: "tcp", Quota: c.name, Limit: c.limit}, isConn)
 		}
 	}
 }
@@ -139,7 +131,7 @@ func (n *Network) Kill() {
 	n.mu.Lock()
 	n.killed = true
 	n.mu.Unlock()
-	n.cutAll(&RefusedError{Name: n.name, Killed: true})
+	n.cut(&RefusedError{Name: n.name, Killed: true}, isAny)
 }
 
 // Revive ends what Kill began. What was cut off remains so.
@@ -166,7 +158,7 @@ func (n *Network) Close() error {
 	if was {
 		return net.ErrClosed
 	}
-	n.cutAll(nil)
+	n.cut(errCut, isAny)
 	n.subs.close()
 	return nil
 }

@@ -2,7 +2,6 @@ package guard
 
 import (
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -48,31 +47,6 @@ func (q *Quota) bound(k kind) (name string, limit int) {
 		return quotaSockets, q.Sockets
 	}
 	return quotaLookUps, maxLookUps
-}
-
-// usedBytes are the octets that were read and written, which quotas are compared with.
-type usedBytes struct{ in, out atomic.Int64 }
-
-// exhausted is the quota of bytes that is used up, "" where none is.
-func (u *usedBytes) exhausted(q *Quota) (name string, limit int64) {
-	switch {
-	case q.BytesIn > 0 && u.in.Load() >= q.BytesIn:
-		return quotaBytesIn, q.BytesIn
-	case q.BytesOut > 0 && u.out.Load() >= q.BytesOut:
-		return quotaBytesOut, q.BytesOut
-	}
-	return "", 0
-}
-
-// charge adds k octets to an account and gives how many of them the limit has room for; no others remain on it.
-func charge(used *atomic.Int64, limit int64, k int) int {
-	total := used.Add(int64(k))
-	if limit <= 0 || total <= limit {
-		return k
-	}
-	granted := max(int64(k)-(total-limit), 0)
-	used.Add(granted - int64(k))
-	return int(granted)
 }
 
 // bucket bounds a rate: it holds tokens for one second, and each event takes one.

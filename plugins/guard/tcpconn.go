@@ -50,14 +50,6 @@ func (c *tcpConn) Write(b []byte) (n int, err error) {
 	return n, err
 }
 
-// sent counts n octets, for which room was charged.
-func (f *flow) sent(room, n int64) {
-	f.out.Add(n)
-	if n < room {
-		f.n.used.out.Add(n - room)
-	}
-}
-
 // ReadFrom writes what r gives until io.EOF.
 func (c *tcpConn) ReadFrom(r io.Reader) (int64, error) {
 	counted := countedReader{r: r, f: c.f}
