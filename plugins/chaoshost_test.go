@@ -52,7 +52,7 @@ func beHost(names string) int {
 }
 
 // TestKillHost kills hosts with SIGKILL, at rest and while they start their plugins. These end by themselves, with
-// their children.
+// their children. Of a host that had started them nothing is left but the directory in which it had others made.
 func TestKillHost(t *testing.T) {
 	killHost(t, "descriptors,streams", 1+2*2)
 }
@@ -80,7 +80,8 @@ func killHost(t *testing.T, plugins string, all int) {
 		mark := mark(fmt.Sprintf("host-%s-%d", t.Name(), i))
 		family := func() []proc { return procs(func(p proc) bool { return p.hasEnv(mark) }) }
 		cmd := exec.Command(exe)
-		cmd.Env = append(os.Environ(), envTestHost+"="+plugins, "GOTCP_TEST_DIR="+t.TempDir(), mark, "GORACE=atexit_sleep_ms=0")
+		dir := t.TempDir()
+		cmd.Env = append(os.Environ(), envTestHost+"="+plugins, "GOTCP_TEST_DIR="+dir, mark, "GORACE=atexit_sleep_ms=0")
 		cmd.Stderr = os.Stderr
 		out, err := cmd.StdoutPipe()
 		if err != nil {
@@ -118,6 +119,9 @@ func killHost(t *testing.T, plugins string, all int) {
 		cmd.Wait()
 		if !comes(func() bool { return len(family()) == 0 }) {
 			t.Errorf("the host was killed %s, and of its plugins %+v are still there", what, family())
+		}
+		if left, err := os.ReadDir(dir); i%2 == 0 && len(left) > 0 || err != nil {
+			t.Errorf("the host was killed %s, and of its plugins' sockets %v are left, %v", what, left, err)
 		}
 	}
 }

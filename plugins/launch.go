@@ -37,6 +37,9 @@ func (p *Plugin) launch(ctx context.Context) (*instance, error) {
 	i.ctx, i.cancel = context.WithCancel(context.Background())
 	close(i.served) // there is no border yet
 	var err error
+	if i.dir, err = p.host.tempDir(); err != nil {
+		return nil, err
+	}
 	if p.spec.Foreign != nil {
 		err = i.startForeign(ctx)
 	} else {
@@ -64,7 +67,7 @@ func (i *instance) startForeign(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if i.box, err = i.p.sandbox(sandbox.Config{}); err != nil {
+	if i.box, err = i.p.sandbox(sandbox.Config{Scratch: []string{i.dir}}); err != nil {
 		return err
 	}
 	cmd, err := i.box.Command(path, i.p.spec.Command[1:]...)
@@ -101,7 +104,8 @@ func (i *instance) startOwn(ctx context.Context) error {
 	fd := 3
 	var cmd *exec.Cmd
 	if i.p.spec.Sandbox {
-		if i.box, err = i.p.sandbox(sandbox.Config{Files: []*os.File{pluginEnd}}); err == nil {
+		cfg := sandbox.Config{Files: []*os.File{pluginEnd}, Scratch: []string{i.dir}}
+		if i.box, err = i.p.sandbox(cfg); err == nil {
 			cmd, err = i.box.Command(path, i.p.spec.Command[1:]...)
 		}
 		if err != nil {
@@ -154,12 +158,7 @@ func (i *instance) carrier(hostEnd *os.File) (border.Carrier, error) {
 
 // start runs the command under go-plugin.
 func (i *instance) start(ctx context.Context, cfg *plugin.ClientConfig, cmd *exec.Cmd) error {
-	spec := &i.p.spec
-	dir, err := i.p.host.tempDir()
-	if err != nil {
-		return err
-	}
-	i.dir = dir
+	spec, dir := &i.p.spec, i.dir
 	cmd.Env, cmd.Dir = append(cmd.Env, spec.Env...), spec.Dir
 	cfg.SyncStdout, cfg.SyncStderr = i.p.lines("stdout"), i.p.lines("stderr")
 	cfg.Logger = hclogTo(i.p.its, i.p.limit.read)
@@ -178,7 +177,7 @@ func (i *instance) start(ctx context.Context, cfg *plugin.ClientConfig, cmd *exe
 		cfg.StartTimeout = time.Until(t)
 	}
 	i.client = plugin.NewClient(cfg)
-	err = i.connect(cfg)
+	err := i.connect(cfg)
 	switch {
 	case err == nil:
 		return nil

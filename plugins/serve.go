@@ -49,10 +49,12 @@ func serve(kinds []Kind) int {
 	np := &netPlugin{streams: make(chan io.ReadWriteCloser, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	worked := make(chan struct{})
+	sockets := os.Getenv(plugin.EnvUnixSocketDir)
 	go func() {
 		defer close(worked)
 		if err := work(ctx, np, kinds); err != nil {
 			slog.Error(err.Error())
+			os.RemoveAll(sockets) // the host has made it for this process alone, and can't remove it any more
 			endGroup()
 			os.Exit(1) // the host is gone, or none of ours
 		}

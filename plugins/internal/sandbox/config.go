@@ -30,6 +30,8 @@ type Config struct {
 	// Hide are directories that are empty for the program: those with sockets, say, by which somebody of its user can be
 	// told to do what the program may not.
 	Hide []string
+	// Scratch are directories that the sandbox removes at its end, also where that is our process's death.
+	Scratch []string
 	// Files are open in the program as descriptors 3 and on. Without them it has the standard files only.
 	Files []*os.File
 	// MTU is that of the program's interface, octets; 1500.

@@ -39,7 +39,7 @@ func Init() {
 		os.Exit(failedStatus)
 	}
 	p := pid1{control: control}
-	os.Exit(p.run())
+	p.exit(p.run())
 }
 
 // pid1 is the process in the sandbox that isn't the program's.
@@ -81,6 +81,15 @@ func (p *pid1) run() int {
 		return p.fail("start "+os.Args[1], err)
 	}
 	return p.supervise(pid)
+}
+
+// exit ends the sandbox: the kernel kills whoever is left in it, when nobody is who could make files any more.
+func (p *pid1) exit(status int) {
+	_ = syscall.Kill(-1, syscall.SIGKILL)
+	for _, dir := range p.order.Scratch {
+		_ = os.RemoveAll(dir) // nobody could be told
+	}
+	os.Exit(status)
 }
 
 // fail tells why there is no sandbox: our process, and whoever reads the program's standard error.

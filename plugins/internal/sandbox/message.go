@@ -28,6 +28,7 @@ type order struct {
 	Try     bool // nothing but: can it be done? It ends after the device
 	Files   []etcFile
 	Hide    []string
+	Scratch []string
 	Inherit int  // descriptors that the program gets beyond the standard ones, from 4 on
 	Go      bool // start the program; the rest is empty then
 }

@@ -94,7 +94,7 @@ func lookUp(path string) (string, error) {
 // newOrder is what PID 1 is to set up.
 func newOrder(cfg *Config) *order {
 	return &order{Address: cfg.Address, MTU: cfg.MTU, Private: private(), Files: etcFiles(cfg), Hide: cfg.Hide,
-		Inherit: len(cfg.Files)}
+		Scratch: cfg.Scratch, Inherit: len(cfg.Files)}
 }
 
 // watch listens to PID 1 until that is gone, and then ends what the sandbox has.

@@ -52,7 +52,7 @@ func (p *pid1) supervise(pid int) int {
 		// Nothing more is said. The end means that the sandbox is closed, or that its process has died.
 		if _, err := receive(p.control, &order{}); err == io.EOF {
 			p.over.Lock()
-			os.Exit(failedStatus)
+			p.exit(failedStatus)
 		}
 	}()
 	_ = send(p.control, &report{Started: pid}, -1) // who doesn't hear it has gone, and so will we
