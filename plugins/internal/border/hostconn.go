@@ -87,7 +87,7 @@ func (c *hostConn) down() {
 		c.died(err)
 	}
 	c.reading.Unlock()
-	if state, ok := stateOf(c.c); ok && state == tcp.Closed {
+	if optionsOf(c.c).Info().State == tcp.Closed {
 		// A write has seen the reset, perhaps, and hasn't told yet: the connection being dead it ends at once.
 		c.writing.Lock()
 		c.writing.Unlock() //lint:ignore SA2001 only waiting
@@ -274,7 +274,7 @@ func (c *hostConn) call(m *call) ([]byte, error) {
 // info is the connection's tcp_info. What the plugin is told of its octets and its state is what has happened at its
 // own end: octets that are received are in its data path, and a connection that is closed has told the reason.
 func (c *hostConn) info() tcp.Info {
-	i := infoOf(c.c)
+	i := optionsOf(c.c).Info()
 	if i.State == tcp.Closed {
 		c.probe()
 	}

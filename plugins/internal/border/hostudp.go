@@ -213,7 +213,7 @@ func (u *hostUDP) call(m *call) ([]byte, error) {
 	case opWriteBuffer:
 		return nil, u.c.SetWriteBuffer(bufferSize(m.arg))
 	case opSockopt:
-		return sockopt(u.c, m)
+		return getsockopt(u.c, m)
 	}
 	return nil, syscall.EINVAL
 }
