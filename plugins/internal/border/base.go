@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/netapi"
 )
 
@@ -36,22 +37,10 @@ type base struct {
 func (c *base) Network() netapi.Network { return c.n }
 
 // LocalAddr is the local address: a *net.TCPAddr or *net.UDPAddr. It stays what it was after Close.
-func (c *base) LocalAddr() net.Addr { return netAddr(c.net, c.localAP) }
+func (c *base) LocalAddr() net.Addr { return likenet.Addr(c.net, c.localAP) }
 
 // RemoteAddr is the peer's address, of the same type; nil for a UDP connection that has none.
-func (c *base) RemoteAddr() net.Addr { return netAddr(c.net, c.remoteAP) }
-
-// netAddr makes package net's address for one of a network, nil where there is neither address nor port.
-func netAddr(network string, a netip.AddrPort) net.Addr {
-	if a == (netip.AddrPort{}) {
-		return nil
-	}
-	ip := net.IP(a.Addr().AsSlice())
-	if network[0] == 't' {
-		return &net.TCPAddr{IP: ip, Port: int(a.Port()), Zone: a.Addr().Zone()}
-	}
-	return &net.UDPAddr{IP: ip, Port: int(a.Port()), Zone: a.Addr().Zone()}
-}
+func (c *base) RemoteAddr() net.Addr { return likenet.Addr(c.net, c.remoteAP) }
 
 // opError is an error of an operation on a connection, Source and Addr being its two ends.
 func (c *base) opError(op string, err error) error {
@@ -133,7 +122,7 @@ func (c *base) ask(m *call) ([]byte, error) {
 // set sets an option that package net reports with both addresses.
 func (c *base) set(m *call) error {
 	_, err := c.ask(m)
-	if _, ok := err.(*net.OpError); err == nil || ok {
+	if isDressed(err) {
 		return err
 	}
 	return c.opError("set", err)
@@ -149,7 +138,7 @@ func (c *base) SetWriteBuffer(bytes int) error { return c.setBuffer(opWriteBuffe
 
 func (c *base) setBuffer(o op, bytes int) error {
 	_, err := c.ask(&call{op: o, arg: int64(bytes)})
-	if _, ok := err.(*net.OpError); err == nil || ok {
+	if isDressed(err) {
 		return err
 	}
 	return c.setError(err)
@@ -158,12 +147,9 @@ func (c *base) setBuffer(o op, bytes int) error {
 // GetsockoptInt gets an option of the network's socket by Linux's numbers, as package syscall has them.
 func (c *base) GetsockoptInt(level, opt int) (int, error) {
 	v, err := c.ask(&call{op: opSockopt, arg: int64(level)<<32 | int64(uint32(opt))})
-	if err != nil {
-		if _, ok := err.(*net.OpError); ok {
-			return 0, err
-		}
-		return 0, c.opError("get", err)
+	if !isDressed(err) {
+		err = c.opError("get", err)
 	}
-	i, _ := binary.Varint(v)
-	return int(i), nil
+	i, _ := binary.Varint(v) // 0 of nothing
+	return int(i), err
 }

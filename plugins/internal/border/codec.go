@@ -81,33 +81,32 @@ func (c *codec) byte(v *byte) {
 
 // bytes reads into memory of its own, not longer than what came.
 func (c *codec) bytes(v *[]byte) {
-	n := uint64(len(*v))
-	c.uint(&n)
-	switch {
-	case c.err != nil:
-	case !c.reading:
-		c.b = append(c.b, *v...)
-	case n > uint64(len(c.b)):
-		c.err = errShort
-	default:
-		*v = append([]byte(nil), c.b[:n]...)
-		c.b = c.b[n:]
+	if text, ok := octets(c, *v); ok {
+		*v = append([]byte(nil), text...)
 	}
 }
 
 func (c *codec) string(v *string) {
-	n := uint64(len(*v))
+	if text, ok := octets(c, *v); ok {
+		*v = string(text)
+	}
+}
+
+// octets writes v with its length in front, or reads what has one: ok, and a part of the message.
+func octets[T string | []byte](c *codec, v T) (text []byte, ok bool) {
+	n := uint64(len(v))
 	c.uint(&n)
 	switch {
 	case c.err != nil:
 	case !c.reading:
-		c.b = append(c.b, *v...)
+		c.b = append(c.b, v...)
 	case n > uint64(len(c.b)):
 		c.err = errShort
 	default:
-		*v = string(c.b[:n])
-		c.b = c.b[n:]
+		text, c.b = c.b[:n], c.b[n:]
+		return text, true
 	}
+	return nil, false
 }
 
 // addrPort keeps whether an IPv4 address has 4 octets or 16.

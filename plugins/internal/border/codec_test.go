@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/netapi"
 )
 
@@ -67,7 +68,7 @@ func TestMessagesKeepTheirFields(t *testing.T) {
 
 // TestErrorsKeepTheirIdentity: programs compare errors, assert their types, and print them.
 func TestErrorsKeepTheirIdentity(t *testing.T) {
-	canceled, timeout := dialErrors()
+	canceled, timeout := likenet.ErrCanceled(), likenet.ErrTimeout
 	a, b := &net.TCPAddr{IP: net.IP{10, 0, 0, 1}, Port: 1}, &net.UDPAddr{IP: net.IPv6loopback, Port: 2, Zone: "z"}
 	for _, err := range []error{
 		nil, io.EOF, net.ErrClosed, os.ErrDeadlineExceeded, net.ErrWriteToConnected, context.Canceled, canceled, timeout,

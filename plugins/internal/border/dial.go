@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/gotcp/gotcp/internal/likenet"
 )
 
 // errControl says why a Control function cannot work.
@@ -92,7 +94,7 @@ func (n *Network) await(ctx context.Context, cancelled <-chan struct{}, m messag
 
 // asOpError puts around an error of the border what package net has around all of its errors; the network's have it.
 func asOpError(op, network string, err error) error {
-	if _, ok := err.(*net.OpError); ok {
+	if isDressed(err) {
 		return err
 	}
 	return &net.OpError{Op: op, Net: network, Err: err}
@@ -122,8 +124,7 @@ func (w *dialWait) resolve(network, address string) (net.Conn, error) {
 	for i, a := range addrs {
 		one := *w
 		if left := len(addrs) - i; !w.deadline.IsZero() && left > 1 {
-			const sane = 2 * time.Second // as package net has it: less is no fair try
-			one.until(time.Now().Add(max(time.Until(w.deadline)/time.Duration(left), sane)))
+			one.until(likenet.Share(w.deadline, left))
 		}
 		c, err := one.dial(network, net.JoinHostPort(a.Unmap().String(), port))
 		if err == nil {

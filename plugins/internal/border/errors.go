@@ -10,8 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gotcp/gotcp/netapi"
-	"github.com/gotcp/gotcp/stack"
+	"github.com/gotcp/gotcp/internal/likenet"
 )
 
 // ErrGone is what the plugin's calls end with when the host has gone, or has cut the border. It is also ECONNRESET, as
@@ -39,30 +38,11 @@ const (
 
 // sentinels are errors that keep their identity: the order is part of the protocol.
 var sentinels = sync.OnceValue(func() []error {
-	canceled, timeout := dialErrors()
 	return []error{
 		io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, os.ErrDeadlineExceeded, net.ErrWriteToConnected, errors.ErrUnsupported,
-		context.Canceled, context.DeadlineExceeded, os.ErrPermission, canceled, timeout,
+		context.Canceled, context.DeadlineExceeded, os.ErrPermission, likenet.ErrCanceled(), likenet.ErrTimeout,
 	}
 })
-
-// dialErrors are what package netapi gives for dials that were cancelled, and that ran out of time. It doesn't export
-// them, but a stack without a link gives them.
-func dialErrors() (canceled, timeout error) {
-	st := stack.New(stack.Config{})
-	defer st.Close()
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	dial := func(ctx context.Context, d *net.Dialer) error {
-		_, err := netapi.NewStack(st).DialWith(ctx, d, "tcp", "192.0.2.1:9")
-		var op *net.OpError
-		if errors.As(err, &op) {
-			return op.Err
-		}
-		return err
-	}
-	return dial(ctx, &net.Dialer{}), dial(context.Background(), &net.Dialer{Deadline: past})
-}
 
 // sentinelOf is the number of a sentinel, or -1. What net.Dialer gives when a dial runs out of time is the stack's.
 func sentinelOf(err error) int {
@@ -296,6 +276,12 @@ func dress(call string, err error) error {
 		return os.NewSyscallError(call, errno)
 	}
 	return err
+}
+
+// isDressed reports whether there is no error, or one that has all that package net puts around its errors.
+func isDressed(err error) bool {
+	_, ok := err.(*net.OpError)
+	return err == nil || ok
 }
 
 // timeoutNow reports whether an error says that a deadline has passed.

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/gotcp/gotcp/dialer"
+	"github.com/gotcp/gotcp/internal/likenet"
 )
 
 // context bounds a request by what its message says.
@@ -128,11 +129,10 @@ func (h *Host) listen(ctx context.Context, m *listen) {
 // checkNetwork refuses networks other than those that a border carries: a plugin of a host that has package net's
 // network is not to reach its Unix sockets.
 func checkNetwork(op, network string) error {
-	switch network {
-	case "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6":
-		return nil
+	if err := likenet.CheckNetwork(network); err != nil {
+		return &net.OpError{Op: op, Net: network, Err: err}
 	}
-	return &net.OpError{Op: op, Net: network, Err: net.UnknownNetworkError(network)}
+	return nil
 }
 
 // tooMany is what a kernel says to a process that has all the descriptors it may have.

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/netapi"
 )
 
@@ -75,7 +76,7 @@ func (l *TCPListener) AcceptTCP() (*TCPConn, error) {
 	l.mu.Lock()
 	l.waiting--
 	l.mu.Unlock()
-	if _, ok := a.err.(*net.OpError); a.err != nil && !ok {
+	if !isDressed(a.err) {
 		a.err = l.opError("accept", dress("accept4", a.err))
 	}
 	return a.c, a.err
@@ -164,7 +165,7 @@ func (l *TCPListener) Close() error {
 func (l *TCPListener) died(error) {}
 
 // Addr is the address listened on, a *net.TCPAddr.
-func (l *TCPListener) Addr() net.Addr { return netAddr(l.net, l.addr) }
+func (l *TCPListener) Addr() net.Addr { return likenet.Addr(l.net, l.addr) }
 
 // Network is the network that the listener was made on, a *[Network]: see [netapi.NetworkOf].
 func (l *TCPListener) Network() netapi.Network { return l.n }

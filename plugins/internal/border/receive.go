@@ -173,7 +173,7 @@ func (n *Network) take(req uint64) *pending {
 	return r
 }
 
-// register makes an object known. Where the border is over it is told so.
+// register makes an object known. Only who receives does so, hence the border is not over.
 func (n *Network) register(id uint64, o pluginObject) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -48,7 +48,7 @@ func (c *TCPConn) canShut(upEnded bool, o op) (err error, decided bool) {
 		c.mu.Unlock()
 		_, err = c.ask(&call{op: o})
 		c.mu.Lock()
-		if _, ok := err.(*net.OpError); err == nil || ok {
+		if isDressed(err) {
 			return err, true
 		}
 	default:

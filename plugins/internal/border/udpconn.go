@@ -1,7 +1,6 @@
 package border
 
 import (
-	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -9,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/gotcp/gotcp/dialer"
+	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/plugins/internal/pump"
 )
 
@@ -130,19 +130,13 @@ func (c *UDPConn) Read(b []byte) (int, error) {
 // ReadFrom reads one datagram and says, as a *net.UDPAddr, who sent it; what doesn't fit in b is lost.
 func (c *UDPConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, from, err := c.ReadFromUDP(b)
-	if err != nil {
-		return n, nil, err
-	}
-	return n, from, nil
+	return n, likenet.OrNil(from), err
 }
 
 // ReadFromUDP is ReadFrom with another result type.
 func (c *UDPConn) ReadFromUDP(b []byte) (int, *net.UDPAddr, error) {
 	n, from, err := c.ReadFromUDPAddrPort(b)
-	if err != nil {
-		return n, nil, err
-	}
-	return n, net.UDPAddrFromAddrPort(from), nil
+	return n, likenet.UDPAddr(from), err
 }
 
 // ReadFromUDPAddrPort is ReadFrom with another result type.
@@ -154,10 +148,7 @@ func (c *UDPConn) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 // ReadMsgUDP is ReadFrom that also gives flags: syscall.MSG_TRUNC where the datagram didn't fit in b. oob stays empty.
 func (c *UDPConn) ReadMsgUDP(b, oob []byte) (n, oobn, flags int, addr *net.UDPAddr, err error) {
 	n, oobn, flags, from, err := c.ReadMsgUDPAddrPort(b, oob)
-	if from.IsValid() {
-		addr = net.UDPAddrFromAddrPort(from)
-	}
-	return n, oobn, flags, addr, err
+	return n, oobn, flags, likenet.UDPAddr(from), err
 }
 
 // ReadMsgUDPAddrPort is ReadMsgUDP with another result type.
@@ -185,11 +176,11 @@ func (c *UDPConn) recv(call string, b []byte) (n, full int, from netip.AddrPort,
 		h, text, err := decodePacket(p[:size])
 		if err == nil {
 			n, full, from = copy(b, text), len(text), h.addr
+			if !from.IsValid() {
+				from = c.remoteAP
+			}
 		}
 		pump.Put(p)
-		if !from.IsValid() {
-			from = c.remoteAP
-		}
 		return n, full, from, err
 	}
 }
@@ -291,9 +282,4 @@ func (c *UDPConn) beginSend(size int, to netip.AddrPort) (wait chan error, seq u
 	return wait, c.lastSeq, nil
 }
 
-// errMissingAddress is package net's, which doesn't export it.
-var errMissingAddress = errors.New("missing address")
-
-var (
-	_ dialer.UDPConn = (*UDPConn)(nil)
-)
+var _ dialer.UDPConn = (*UDPConn)(nil)

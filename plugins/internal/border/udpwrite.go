@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+
+	"github.com/gotcp/gotcp/internal/likenet"
 )
 
 // WriteTo sends one datagram to addr, which must be a *net.UDPAddr. A connected socket gives net.ErrWriteToConnected.
@@ -23,7 +25,7 @@ func (c *UDPConn) WriteToUDP(b []byte, addr *net.UDPAddr) (int, error) {
 			return len(b), nil
 		}
 	}
-	return 0, c.writeError(opUDPAddr(addr), dress("sendto", err))
+	return 0, c.writeError(likenet.OrNil(addr), dress("sendto", err))
 }
 
 // WriteToUDPAddrPort is WriteTo with another parameter type.
@@ -34,7 +36,7 @@ func (c *UDPConn) WriteToUDPAddrPort(b []byte, addr netip.AddrPort) (int, error)
 			return len(b), nil
 		}
 	}
-	return 0, c.writeError(addrPortAddr{addr}, dress("sendto", err))
+	return 0, c.writeError(likenet.UDPAddrPort(addr), dress("sendto", err))
 }
 
 // WriteMsgUDP sends one datagram, to the connected peer where addr is nil. oob must be empty: EINVAL.
@@ -47,7 +49,7 @@ func (c *UDPConn) WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int, er
 		err = c.sendMsg(b, oob, to)
 	}
 	if err != nil {
-		return 0, 0, c.writeError(opUDPAddr(addr), dress("sendmsg", err))
+		return 0, 0, c.writeError(likenet.OrNil(addr), dress("sendmsg", err))
 	}
 	return len(b), 0, nil
 }
@@ -61,7 +63,7 @@ func (c *UDPConn) WriteMsgUDPAddrPort(b, oob []byte, addr netip.AddrPort) (n, oo
 		err = c.sendMsg(b, oob, addr)
 	}
 	if err != nil {
-		return 0, 0, c.writeError(addrPortAddr{addr}, dress("sendmsg", err))
+		return 0, 0, c.writeError(likenet.UDPAddrPort(addr), dress("sendmsg", err))
 	}
 	return len(b), 0, nil
 }
@@ -80,7 +82,7 @@ func (c *UDPConn) canSendTo(given bool) error {
 	case c.connected():
 		return net.ErrWriteToConnected
 	case !given:
-		return errMissingAddress
+		return likenet.ErrMissingAddress
 	}
 	return nil
 }
@@ -101,16 +103,3 @@ func (c *UDPConn) destination(a *net.UDPAddr) (netip.AddrPort, error) {
 func (c *UDPConn) writeError(to net.Addr, err error) error {
 	return &net.OpError{Op: "write", Net: c.net, Source: c.LocalAddr(), Addr: to, Err: err}
 }
-
-// opUDPAddr is a nil interface for a nil pointer.
-func opUDPAddr(a *net.UDPAddr) net.Addr {
-	if a == nil {
-		return nil
-	}
-	return a
-}
-
-// addrPortAddr makes a net.Addr of a netip.AddrPort for errors.
-type addrPortAddr struct{ netip.AddrPort }
-
-func (addrPortAddr) Network() string { return "udp" }
