@@ -17,17 +17,24 @@ import (
 //
 // What net.Resolver does by itself it still does: names in the system's hosts file are found there, and never asked
 // for, and resolv.conf says which domains are searched, and how often and how long is tried.
-func (s *Server) Resolver() *net.Resolver {
-	return &net.Resolver{PreferGo: true, Dial: s.dial}
+func (s *Server) Resolver() *net.Resolver { return NewResolver(s.exchange) }
+
+// NewResolver is [Server.Resolver] for something else that answers queries, by a function as [Server.Exchange]. An error
+// of it, with or without an answer, is the look-up's, in words.
+func NewResolver(exchange func(ctx context.Context, query []byte, tcp bool) ([]byte, error)) *net.Resolver {
+	return &net.Resolver{PreferGo: true, Dial: exchanger(exchange).dial}
 }
 
-// dial makes a connection to s in memory. For net.Resolver it must be a net.PacketConn where it is to have no frames.
-func (s *Server) dial(ctx context.Context, network, _ string) (net.Conn, error) {
+// exchanger answers queries.
+type exchanger func(ctx context.Context, query []byte, tcp bool) ([]byte, error)
+
+// dial makes a connection to it in memory. For net.Resolver that must be a net.PacketConn where it is to have no frames.
+func (exchange exchanger) dial(ctx context.Context, network, _ string) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	tcp := strings.HasPrefix(network, "tcp")
-	c := &conn{s: s, network: "udp", written: make(chan struct{}, 1)}
+	c := &conn{exchange: exchange, network: "udp", written: make(chan struct{}, 1)}
 	if tcp {
 		c.network = "tcp"
 	}
@@ -42,14 +49,14 @@ func (s *Server) dial(ctx context.Context, network, _ string) (net.Conn, error) 
 // maxWritten is how many queries may wait for their answers' being read.
 const maxWritten = 16
 
-// conn is a connection to a Server in memory. It has no goroutine: a query is answered in the Read that gets the
-// answer.
+// conn is a connection to who answers queries, in memory. It has no goroutine: a query is answered in the Read that gets
+// the answer.
 type conn struct {
-	s       *Server
-	network string // "tcp": messages have their length before them
-	life    context.Context
-	end     context.CancelFunc // of life: Close
-	written chan struct{}      // has an element where there may be queries
+	exchange exchanger
+	network  string // "tcp": messages have their length before them
+	life     context.Context
+	end      context.CancelFunc // of life: Close
+	written  chan struct{}      // has an element where there may be queries
 
 	mu       sync.Mutex
 	queries  [][]byte
@@ -147,7 +154,7 @@ func (c *conn) next() ([]byte, error) {
 		var answer []byte
 		var err error
 		if ctx.Err() == nil {
-			answer, err = c.s.exchange(ctx, query, c.network == "tcp")
+			answer, err = c.exchange(ctx, query, c.network == "tcp")
 		}
 		end := over(ctx)
 		cancel()
@@ -164,7 +171,7 @@ func (c *conn) next() ([]byte, error) {
 		case err == errNoQuery:
 			query = nil // nothing is said to that, as a server would do
 		default:
-			return nil, err
+			return nil, c.opError("read", err)
 		}
 	}
 }

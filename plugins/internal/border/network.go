@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/gotcp/gotcp/netapi"
+	"github.com/gotcp/gotcp/netapi/dns"
 )
 
 // Network is a network of the host's, at the plugin's end of a border: see [Open]. Its connections are a [TCPConn] or a
@@ -62,7 +63,7 @@ func Open(c Carrier) (*Network, error) {
 		events: make(chan []byte, eventQueue), done: make(chan struct{}), read: make(chan struct{}),
 		requests: make(map[uint64]*pending), objects: make(map[uint64]pluginObject),
 	}
-	n.res = &net.Resolver{PreferGo: true, Dial: n.dialDNS}
+	n.res = dns.NewResolver(n.exchange)
 	n.handed = newListener(n, "tcp")
 	n.handed.addr = netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
 	n.objects[0] = n.handed

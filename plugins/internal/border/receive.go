@@ -1,6 +1,7 @@
 package border
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -240,4 +241,24 @@ func (n *Network) call(m *call) ([]byte, error) {
 	}
 	a := <-r.answer
 	return a.value, a.err
+}
+
+// exchange has the host answer a DNS query.
+func (n *Network) exchange(ctx context.Context, query []byte, tcp bool) ([]byte, error) {
+	m := &exchange{query: query, tcp: tcp}
+	if deadline, ok := ctx.Deadline(); ok {
+		m.timeout = left(deadline)
+	}
+	r, err := n.begin("", m, func(req uint64) { m.req = req })
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case a := <-r.answer:
+		return a.value, a.err
+	case <-ctx.Done():
+		n.send(&cancel{m.req})
+		<-r.answer
+		return nil, ctx.Err()
+	}
 }
