@@ -27,22 +27,15 @@ func (s *Server) ServePacket(pc net.PacketConn) error {
 	defer cancel()
 	room := make(chan struct{}, maxQueries)
 	buf := make([]byte, maxUDP)
-	var again backOff
-	for {
+	return untilClosed(func() error {
 		n, from, err := pc.ReadFrom(buf)
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			return nil
-		case err != nil && again.wait(err):
-			continue
-		case err != nil:
+		if err != nil {
 			return err
 		}
-		again = 0
 		select {
 		case room <- struct{}{}:
 		default:
-			continue
+			return nil
 		}
 		query := append([]byte(nil), buf[:n]...)
 		running.Go(func() {
@@ -53,7 +46,8 @@ func (s *Server) ServePacket(pc net.PacketConn) error {
 				pc.WriteTo(answer, from) // who doesn't get it asks again
 			}
 		})
-	}
+		return nil
+	})
 }
 
 // Serve answers the queries that come over TCP connections (RFC 7766) until the listener is closed; then it closes them
@@ -65,43 +59,45 @@ func (s *Server) Serve(l net.Listener) error {
 	defer running.Wait()
 	defer cancel()
 	room := make(chan struct{}, maxConns)
-	var again backOff
-	for {
+	return untilClosed(func() error {
 		c, err := l.Accept()
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			return nil
-		case err != nil && again.wait(err):
-			continue
-		case err != nil:
+		if err != nil {
 			return err
 		}
-		again = 0
 		select {
 		case room <- struct{}{}:
 		default:
 			c.Close()
-			continue
+			return nil
 		}
 		running.Go(func() {
 			defer func() { <-room }()
 			s.serveConn(ctx, c)
 		})
-	}
+		return nil
+	})
 }
 
-// backOff waits where an error says that it will pass: longer each time.
-type backOff time.Duration
-
-// wait reports whether to try again.
-func (b *backOff) wait(err error) bool {
-	//lint:ignore SA1019 net/http's server goes by it, too: there is nothing else that tells EMFILE apart
-	if ne, ok := errors.AsType[net.Error](err); !ok || !ne.Temporary() {
-		return false
+// untilClosed takes one thing after the other from a socket until that is closed (nil), or has an error that doesn't say
+// that it will pass. After one that does it waits, longer each time.
+func untilClosed(take func() error) error {
+	const shortest, longest = 5 * time.Millisecond, time.Second
+	var wait time.Duration
+	for {
+		err := take()
+		switch ne, ok := errors.AsType[net.Error](err); {
+		case err == nil:
+			wait = 0
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		//lint:ignore SA1019 net/http's server goes by it, too: there is nothing else that tells EMFILE apart
+		case ok && ne.Temporary():
+			wait = min(max(2*wait, shortest), longest)
+			<-time.After(wait)
+		default:
+			return err
+		}
 	}
-	*b = min(max(2**b, backOff(5*time.Millisecond)), backOff(time.Second))
-	<-time.After(time.Duration(*b))
-	return true
 }
 
 // stream is a TCP connection that queries come over.
