@@ -68,9 +68,6 @@ func Find(dir string) ([]*Client, error) {
 	return found, nil
 }
 
-// Socket is the path of the supervisor's socket.
-func (c *Client) Socket() string { return c.path }
-
 // do asks and gives the answer, which the caller closes.
 func (c *Client) do(ctx context.Context, method, path string, body any) (*http.Response, error) {
 	var r io.Reader

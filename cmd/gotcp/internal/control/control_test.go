@@ -229,6 +229,25 @@ func TestLogs(t *testing.T) {
 	}
 }
 
+// TestLogsEnd: what is still logged when the plugin has ended is told, and doesn't keep the answer from ending.
+func TestLogsEnd(t *testing.T) {
+	for range 20 {
+		f, _, c := serveFake(t)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		err := c.Logs(ctx, "web", true, func(l LogLine) error {
+			if l.Text == "kept" {
+				close(f.done)
+				f.more <- plugins.LogRecord{Text: "late"}
+			}
+			return nil
+		})
+		cancel()
+		if err != nil {
+			t.Fatalf("%v; want an orderly end", err)
+		}
+	}
+}
+
 // TestKeptLogs: who doesn't follow gets what is kept.
 func TestKeptLogs(t *testing.T) {
 	_, _, c := serveFake(t)
@@ -285,7 +304,7 @@ func TestSocket(t *testing.T) {
 	dead.SetUnlinkOnClose(false)
 	dead.Close()
 	found, err := Find(dir)
-	if err != nil || len(found) != 1 || found[0].Socket() != s.path {
+	if err != nil || len(found) != 1 || found[0].path != s.path {
 		t.Errorf("%v, %v; want one, at %s", found, err, s.path)
 	}
 	if names, _ := sockets(dir); len(names) != 1 {

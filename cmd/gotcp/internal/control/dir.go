@@ -3,7 +3,7 @@
 //
 //	GET   /plugins                     []Plugin
 //	GET   /plugins/NAME                Detail
-//	GET   /plugins/NAME/logs?follow    plugins.LogRecord, one a line
+//	GET   /plugins/NAME/logs?follow    LogLine, one a line
 //	GET   /plugins/NAME/events?sample  plugins.Event, one a line
 //	POST  /plugins/NAME/stop?kill
 //	PATCH /plugins/NAME/net            Change; Net

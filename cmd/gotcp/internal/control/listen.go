@@ -16,6 +16,12 @@ import (
 	"golang.org/x/time/rate"
 )
 
+// socketPattern is what sockets are called: the supervisor's process, and some digits, for process numbers come again.
+const socketPattern = "%d-%08x.sock"
+
+// sockets are the sockets in a directory.
+func sockets(dir string) ([]string, error) { return filepath.Glob(filepath.Join(dir, "*.sock")) }
+
 // listen makes a socket in dir. It has its name only when somebody listens, for who finds a socket without a listener
 // removes it.
 func listen(dir string) (*net.UnixListener, string, error) {

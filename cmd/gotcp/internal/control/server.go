@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -190,24 +189,14 @@ func (s *Server) logs(w http.ResponseWriter, r *http.Request) {
 	if to.write(kept...) != nil || !r.URL.Query().Has("follow") {
 		return
 	}
-	done := log.Done
 	for {
 		select {
 		case rec := <-log.More:
 			if to.write(LogLine(rec)) != nil {
 				return
 			}
-			continue
-		default: // all that has come is written before the end is looked for
-		}
-		select {
-		case rec := <-log.More:
-			if to.write(LogLine(rec)) != nil {
-				return
-			}
-		case <-done:
-			done = nil
-			if len(log.More) == 0 {
+		case <-log.Done:
+			if len(log.More) == 0 { // else what has come is written first
 				return
 			}
 		case <-r.Context().Done():
@@ -251,9 +240,3 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 }
-
-// socketPattern is what sockets are called: the supervisor's process, and some digits, for process numbers come again.
-const socketPattern = "%d-%08x.sock"
-
-// sockets are the sockets in a directory.
-func sockets(dir string) ([]string, error) { return filepath.Glob(filepath.Join(dir, "*.sock")) }
