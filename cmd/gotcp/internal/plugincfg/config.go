@@ -16,7 +16,6 @@ package plugincfg
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
 	"time"
@@ -153,16 +152,4 @@ func (c *Config) PluginNames() string {
 		names = append(names, p.Name)
 	}
 	return strings.Join(names, ", ")
-}
-
-// checkServe says what is wrong with an address at which a host is to listen.
-func checkServe(address string) error {
-	_, port, err := net.SplitHostPort(address)
-	if err == nil {
-		_, err = net.LookupPort("tcp", port)
-	}
-	if err != nil {
-		return fmt.Errorf("%q is no address to listen at: write one such as \":7000\" or \"10.77.0.10:7000\"", address)
-	}
-	return nil
 }

@@ -3,74 +3,65 @@ package plugincfg
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/gotcp/gotcp/plugins"
 	"github.com/gotcp/gotcp/plugins/guard"
+	"github.com/gotcp/gotcp/stack/link"
 )
 
+// reader reads a value of a plugin's.
+type reader func(p *parser, to *Plugin, n *yaml.Node, where string)
+
 // fields read what a plugin can have, by their names in the file.
-var fields map[string]func(p *parser, to *Plugin, n *yaml.Node, where string)
+var fields map[string]reader
 
 func init() { // for the functions tell the names in errors
-	fields = map[string]func(p *parser, to *Plugin, n *yaml.Node, where string){
-		"command": (*parser).command,
-		"kind": func(p *parser, to *Plugin, n *yaml.Node, where string) {
-			to.Kind = one(p, n, where, ParseKind)
-		},
-		"sandbox": func(p *parser, to *Plugin, n *yaml.Node, where string) {
-			to.Sandbox = one(p, n, where, parseBool)
-		},
-		"cookie": func(p *parser, to *Plugin, n *yaml.Node, where string) {
-			to.Cookie = one(p, n, where, plugins.CookieOf)
-		},
-		"versions": func(p *parser, to *Plugin, n *yaml.Node, where string) {
-			to.Versions = many(p, n, where, ParseVersion)
-		},
-		"publish": func(p *parser, to *Plugin, n *yaml.Node, where string) {
-			to.Publish = many(p, n, where, ParsePort)
-		},
-		"serve": func(p *parser, to *Plugin, n *yaml.Node, where string) {
-			to.Serve = many(p, n, where, ParseServe)
-		},
-		"address": func(p *parser, to *Plugin, n *yaml.Node, where string) {
-			to.Address = one(p, n, where, ParseAddress)
-		},
-		"allow": func(p *parser, to *Plugin, n *yaml.Node, where string) {
-			to.Rules.Allow = many(p, n, where, guard.ParseRule)
-		},
-		"deny": func(p *parser, to *Plugin, n *yaml.Node, where string) {
-			to.Rules.Deny = many(p, n, where, guard.ParseRule)
-		},
-		"listen": func(p *parser, to *Plugin, n *yaml.Node, where string) {
-			to.Rules.Listen = many(p, n, where, guard.ParseRule)
-		},
-		"quota": (*parser).quota,
+	fields = map[string]reader{
+		"command":  (*parser).command,
+		"kind":     value(ParseKind, func(to *Plugin) *Kind { return &to.Kind }),
+		"sandbox":  value(parseBool, func(to *Plugin) *bool { return &to.Sandbox }),
+		"cookie":   value(plugins.CookieOf, func(to *Plugin) *plugins.Cookie { return &to.Cookie }),
+		"versions": values(ParseVersion, func(to *Plugin) *[]int { return &to.Versions }),
+		"publish":  values(ParsePort, func(to *Plugin) *[]uint16 { return &to.Publish }),
+		"serve":    values(ParseServe, func(to *Plugin) *[]string { return &to.Serve }),
+		"address":  value(ParseAddress, func(to *Plugin) *netip.Addr { return &to.Address }),
+		"allow":    values(guard.ParseRule, func(to *Plugin) *[]guard.Rule { return &to.Rules.Allow }),
+		"deny":     values(guard.ParseRule, func(to *Plugin) *[]guard.Rule { return &to.Rules.Deny }),
+		"listen":   values(guard.ParseRule, func(to *Plugin) *[]guard.Rule { return &to.Rules.Listen }),
+		"quota":    (*parser).quota,
 		"names": func(p *parser, to *Plugin, n *yaml.Node, where string) {
 			to.Names = p.names(n, where)
 		},
-		"dns": func(p *parser, to *Plugin, n *yaml.Node, where string) {
-			to.DNS = many(p, n, where, ParseServer)
-		},
-		"impair": func(p *parser, to *Plugin, n *yaml.Node, where string) {
-			to.Impair = one(p, n, where, ParseImpair)
-		},
-		"pcap": func(p *parser, to *Plugin, n *yaml.Node, where string) {
-			to.PCAP = one(p, n, where, p.relative)
-		},
-		"restart": func(p *parser, to *Plugin, n *yaml.Node, where string) {
-			to.Restart = one(p, n, where, ParseRestart)
-		},
-		"env": (*parser).env,
-		"dir": func(p *parser, to *Plugin, n *yaml.Node, where string) {
-			to.Dir = one(p, n, where, p.relative)
-		},
-		"stop": func(p *parser, to *Plugin, n *yaml.Node, where string) {
-			to.Stop = one(p, n, where, ParseStop)
-		},
+		"dns":     values(ParseServer, func(to *Plugin) *[]netip.AddrPort { return &to.DNS }),
+		"impair":  value(ParseImpair, func(to *Plugin) *link.Impairment { return &to.Impair }),
+		"pcap":    path(func(to *Plugin) *string { return &to.PCAP }),
+		"restart": value(ParseRestart, func(to *Plugin) *plugins.Restart { return &to.Restart }),
+		"env":     (*parser).env,
+		"dir":     path(func(to *Plugin) *string { return &to.Dir }),
+		"stop":    value(ParseStop, func(to *Plugin) *time.Duration { return &to.Stop }),
+	}
+}
+
+// value is for a field with one value.
+func value[T any](parse func(string) (T, error), field func(*Plugin) *T) reader {
+	return func(p *parser, to *Plugin, n *yaml.Node, where string) { *field(to) = one(p, n, where, parse) }
+}
+
+// values is for a field that is a list.
+func values[T any](parse func(string) (T, error), field func(*Plugin) *[]T) reader {
+	return func(p *parser, to *Plugin, n *yaml.Node, where string) { *field(to) = many(p, n, where, parse) }
+}
+
+// path is for a field that names a file or directory.
+func path(field func(*Plugin) *string) reader {
+	return func(p *parser, to *Plugin, n *yaml.Node, where string) {
+		*field(to) = one(p, n, where, func(text string) (string, error) { return p.inDir(text), nil })
 	}
 }
 
@@ -138,9 +129,6 @@ func (p *parser) env(to *Plugin, n *yaml.Node, where string) {
 		to.Env = append(to.Env, text)
 	}
 }
-
-// relative reads the path of a file or directory.
-func (p *parser) relative(text string) (string, error) { return p.inDir(text), nil }
 
 func parseBool(text string) (bool, error) {
 	switch text {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -147,7 +148,7 @@ func (p *parser) scalar(n *yaml.Node, where string) (string, bool) {
 	case n.Kind != yaml.ScalarNode:
 		p.fail(n, where, errors.New("one value is wanted here, not a list or more names"))
 	case isNull(n) || n.Value == "":
-		p.fail(n, where, errEmpty)
+		p.fail(n, where, errors.New("there is no value: write one, or leave the line out"))
 	default:
 		return n.Value, true
 	}
@@ -266,7 +267,7 @@ func (p *parser) together() {
 	}
 }
 
-// inDir is a path as it is meant in a file of the directory dir.
+// inDir is a path as it is meant in the file.
 func (p *parser) inDir(path string) string {
 	if filepath.IsAbs(path) {
 		return path
@@ -276,10 +277,5 @@ func (p *parser) inDir(path string) string {
 
 // keys are the names of a plugin's fields, for an error.
 func keys() string {
-	var names []string
-	for name := range fields {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return strings.Join(names, ", ")
+	return strings.Join(slices.Sorted(maps.Keys(fields)), ", ")
 }

@@ -1,8 +1,8 @@
 package plugincfg
 
 import (
-	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"path/filepath"
 	"strconv"
@@ -66,7 +66,16 @@ func ParseVersion(text string) (int, error) {
 }
 
 // ParseServe reads an address at which a host listens for its plugin.
-func ParseServe(text string) (string, error) { return text, checkServe(text) }
+func ParseServe(text string) (string, error) {
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%q is no address to listen at: write one such as \":7000\" or \"10.77.0.10:7000\"", text)
+	}
+	return text, nil
+}
 
 // ParseRestart reads when a plugin is started again.
 func ParseRestart(text string) (plugins.Restart, error) {
@@ -185,5 +194,3 @@ func CheckName(name string) error {
 	}
 	return nil
 }
-
-var errEmpty = errors.New("there is no value: write one, or leave the line out")
