@@ -164,10 +164,8 @@ func remedy(plugin string, e *guard.RefusedError) string {
 	case e.Rule != "":
 		return command + " --remove " + quote(e.Rule)
 	case e.Quota != "":
-		for _, key := range plugincfg.QuotaKeys {
-			if plugincfg.QuotaField(key) == e.Quota {
-				return fmt.Sprintf("%s --quota %s=%d", command, key, 2*e.Limit)
-			}
+		if key := plugincfg.QuotaKey(e.Quota); key != "" {
+			return fmt.Sprintf("%s --quota %s=%d", command, key, 2*e.Limit)
 		}
 		return ""
 	}

@@ -2,7 +2,7 @@ package plugincfg
 
 import (
 	"fmt"
-	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,71 +10,79 @@ import (
 	"github.com/gotcp/gotcp/plugins/guard"
 )
 
+// bound is a field of guard.Quota, which is about a number of things or of octets, and its name here.
+type bound struct {
+	key, field string
+	number     func(*guard.Quota) *int
+	octets     func(*guard.Quota) *int64
+}
+
+// bounds are all there are, in the order in which they are shown.
+var bounds = []bound{
+	{key: "conns", field: "Conns", number: func(q *guard.Quota) *int { return &q.Conns }},
+	{key: "listeners", field: "Listeners", number: func(q *guard.Quota) *int { return &q.Listeners }},
+	{key: "sockets", field: "Sockets", number: func(q *guard.Quota) *int { return &q.Sockets }},
+	{key: "in", field: "BytesIn", octets: func(q *guard.Quota) *int64 { return &q.BytesIn }},
+	{key: "out", field: "BytesOut", octets: func(q *guard.Quota) *int64 { return &q.BytesOut }},
+	{key: "dials", field: "DialsPerSecond", number: func(q *guard.Quota) *int { return &q.DialsPerSecond }},
+	{key: "lookups", field: "LookupsPerSecond", number: func(q *guard.Quota) *int { return &q.LookupsPerSecond }},
+}
+
 // QuotaKeys are the names of what quotas bound, in the order in which they are shown.
-var QuotaKeys = []string{"conns", "listeners", "sockets", "in", "out", "dials", "lookups"}
-
-// QuotaField is the field of guard.Quota that a key names.
-func QuotaField(key string) string {
-	return map[string]string{
-		"conns": "Conns", "listeners": "Listeners", "sockets": "Sockets", "in": "BytesIn", "out": "BytesOut",
-		"dials": "DialsPerSecond", "lookups": "LookupsPerSecond",
-	}[key]
-}
-
-// QuotaOf is the value of a quota by its key.
-func QuotaOf(q *guard.Quota, key string) int64 {
-	switch key {
-	case "in":
-		return q.BytesIn
-	case "out":
-		return q.BytesOut
+var QuotaKeys = func() (keys []string) {
+	for _, b := range bounds {
+		keys = append(keys, b.key)
 	}
-	if n := small(q, key); n != nil {
-		return int64(*n)
-	}
-	return 0
-}
+	return keys
+}()
 
-// small is the field for a key that isn't about octets, nil where there is none.
-func small(q *guard.Quota, key string) *int {
-	switch key {
-	case "conns":
-		return &q.Conns
-	case "listeners":
-		return &q.Listeners
-	case "sockets":
-		return &q.Sockets
-	case "dials":
-		return &q.DialsPerSecond
-	case "lookups":
-		return &q.LookupsPerSecond
+// boundOf is what a key names, nil where that is nothing.
+func boundOf(key string) *bound {
+	if i := slices.IndexFunc(bounds, func(b bound) bool { return b.key == key }); i >= 0 {
+		return &bounds[i]
 	}
 	return nil
 }
 
-// SetQuota sets a quota by its key: a number, or a size such as 1GiB for in and out; 0 bounds nothing.
-func SetQuota(q *guard.Quota, key, value string) error {
-	if key == "in" || key == "out" {
-		n, err := size.Parse(value)
-		switch {
-		case err != nil:
-			return fmt.Errorf("%s=%s: write a number of octets such as 1GiB, 500MB or 65536; 0 for no bound", key, value)
-		case key == "in":
-			q.BytesIn = n
-		default:
-			q.BytesOut = n
-		}
-		return nil
+// QuotaKey is the key of a field of guard.Quota, "" where it is none.
+func QuotaKey(field string) string {
+	if i := slices.IndexFunc(bounds, func(b bound) bool { return b.field == field }); i >= 0 {
+		return bounds[i].key
 	}
-	field := small(q, key)
-	if field == nil {
+	return ""
+}
+
+// QuotaOf is the value of a quota by its key.
+func QuotaOf(q *guard.Quota, key string) int64 {
+	switch b := boundOf(key); {
+	case b == nil:
+		return 0
+	case b.number != nil:
+		return int64(*b.number(q))
+	default:
+		return *b.octets(q)
+	}
+}
+
+// SetQuota sets a quota by its key: a number, or a size such as 1GiB for octets; 0 bounds nothing.
+func SetQuota(q *guard.Quota, key, value string) error {
+	b := boundOf(key)
+	if b == nil {
 		return fmt.Errorf("no quota is called %q: there are %s", key, strings.Join(QuotaKeys, ", "))
 	}
+	if b.octets != nil {
+		n, err := size.Parse(value)
+		if err != nil {
+			return fmt.Errorf("%s=%s: write a number of octets such as 1GiB, 500MB or 65536; 0 for no bound", key, value)
+		}
+		*b.octets(q) = n
+		return nil
+	}
 	n, err := strconv.ParseUint(value, 10, 31)
-	if err != nil || n > math.MaxInt32 {
+	if err != nil {
 		return fmt.Errorf("%s=%s: write a number such as 100; 0 for no bound", key, value)
 	}
-	*field = int(n)
+	*b.number(q) = int(n)
 	return nil
 }
 

@@ -32,9 +32,10 @@ func TestQuota(t *testing.T) {
 	if v.NumField() != len(QuotaKeys) {
 		t.Errorf("there are %d fields and %d keys", v.NumField(), len(QuotaKeys))
 	}
-	for _, key := range QuotaKeys {
-		if got := QuotaOf(&q, key); got != v.FieldByName(QuotaField(key)).Int() {
-			t.Errorf("%s is %d; want what the field %s has", key, got, QuotaField(key))
+	for i := range v.NumField() {
+		field := v.Type().Field(i).Name
+		if got := QuotaOf(&q, QuotaKey(field)); got != v.Field(i).Int() {
+			t.Errorf("%s is %d; want what the field %s has", QuotaKey(field), got, field)
 		}
 	}
 	for _, text := range []string{"", "conns", "conns=", "conns=1.5", "bytes=1", "in=-1"} {
