@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"time"
@@ -54,9 +53,7 @@ func (r *benchReport) writeTable(w io.Writer) error {
 }
 
 func (r *benchReport) writeJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(struct {
+	return printJSON(w, struct {
 		Network    string         `json:"network"`
 		Role       string         `json:"role"`
 		Kernel     string         `json:"kernel"`

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -50,8 +49,6 @@ type endReport struct {
 }
 
 func (r *report) writeJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
 	type rated struct {
 		transferReport
 		Rate float64 `json:"bitsPerSecond"`
@@ -59,7 +56,7 @@ func (r *report) writeJSON(w io.Writer) error {
 	rate := func(t transferReport) rated {
 		return rated{t, float64(t.Bytes) * 8 / max(t.Duration.Seconds(), 1e-9)}
 	}
-	return e.Encode(struct {
+	return printJSON(w, struct {
 		report
 		Download rated `json:"download"` // hides report's
 		Upload   rated `json:"upload"`

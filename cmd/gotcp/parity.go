@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"path"
@@ -66,7 +65,7 @@ func askParity(c *cli.Context) (err error) {
 	case len(list) == 0:
 		return usagef("parity: no question matches %q: see gotcp parity --list", c.String("only"))
 	case c.Bool("list") && c.Bool("json"):
-		return writeJSON(c.App.Writer, list)
+		return printJSON(c.App.Writer, list)
 	case c.Bool("list"):
 		return parity.WriteList(c.App.Writer, list)
 	}
@@ -109,7 +108,7 @@ func reportParity(ctx context.Context, c *cli.Context, pairs []parity.Pair, o pa
 		return err
 	}
 	if c.Bool("json") {
-		err = writeJSON(c.App.Writer, r)
+		err = printJSON(c.App.Writer, r)
 	} else {
 		err = parity.WriteTable(c.App.Writer, r)
 	}
@@ -117,10 +116,4 @@ func reportParity(ctx context.Context, c *cli.Context, pairs []parity.Pair, o pa
 		err = fmt.Errorf("parity: %d answers differ without being documented", n)
 	}
 	return err
-}
-
-func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }

@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
@@ -86,8 +83,11 @@ func supervisors(c *cli.Context) ([]supervised, error) {
 	return all, nil
 }
 
-// named finds the plugin that the command line names.
+// named finds the plugin that the command line names. It is all that the verb has arguments for.
 func named(c *cli.Context) (*control.Client, string, error) {
+	if err := noCommand(c); err != nil {
+		return nil, "", err
+	}
 	verb := c.Command.Name
 	if c.NArg() != 1 {
 		return nil, "", usagef("plugin %s: the name of one plugin is wanted, but you gave %d: gotcp plugin list has them",
@@ -134,33 +134,6 @@ func noCommand(c *cli.Context) error {
 		return usagef("plugin %s: it runs no command: leave away what follows \"--\"", c.Command.Name)
 	}
 	return nil
-}
-
-// printJSON writes a value for programs.
-func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
-}
-
-// columns is a writer that aligns what tabs separate. Flush ends it.
-func columns(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 2, ' ', 0) }
-
-// dash is a text, or what stands for none.
-func dash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
-}
-
-// plural is a number of things.
-func plural(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // ended is the error of an answer that went on until ctx ended, or its supervisor did.

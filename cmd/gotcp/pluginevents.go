@@ -31,7 +31,7 @@ func eventText(e *plugins.Event) string {
 		words = append(words, fmt.Sprintf("#%d", e.Conn))
 	}
 	if e.Kind != plugins.EventRefused { // whose reason has it all
-		words = append(words, e.Network, between(e.Local.String(), e.Remote.String(), e))
+		words = append(words, e.Network, ends(e))
 		if e.Name != "" {
 			words = append(words, "("+e.Name+")")
 		}
@@ -52,8 +52,9 @@ func eventText(e *plugins.Event) string {
 	return strings.Join(words, " ")
 }
 
-// between shows two addresses, and who dialled whom.
-func between(local, remote string, e *plugins.Event) string {
+// ends are two addresses, and who dialled whom.
+func ends(e *plugins.Event) string {
+	local, remote := e.Local.String(), e.Remote.String()
 	switch {
 	case !e.Remote.IsValid():
 		return local

@@ -42,9 +42,6 @@ write to allow it.
 }
 
 func pluginInspect(c *cli.Context) error {
-	if err := noCommand(c); err != nil {
-		return err
-	}
 	watch, events := c.Bool("watch"), c.Bool("events")
 	switch {
 	case watch && (events || c.Bool("json")):
@@ -160,15 +157,9 @@ func writeConns(w io.Writer, d *control.Detail, now time.Time) error {
 			state, rtt = fmt.Sprint(i.State), fmt.Sprint(time.Duration(i.RTT)*time.Microsecond)
 			cwnd, retrans = fmt.Sprint(i.SndCwnd), fmt.Sprint(i.TotalRetrans)
 		}
-		local, remote := "-", "-"
-		if c.Local.IsValid() {
-			local = c.Local.String()
-		}
-		if c.Remote.IsValid() {
-			remote = c.Remote.String()
-		}
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.ID, c.Op, c.Network, local, remote,
-			dash(printable(c.Name)), age(c.Start, now), formatSize(c.BytesIn), formatSize(c.BytesOut), state, rtt, cwnd, retrans)
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.ID, c.Op, c.Network,
+			valid(c.Local), valid(c.Remote), dash(printable(c.Name)), age(c.Start, now), formatSize(c.BytesIn),
+			formatSize(c.BytesOut), state, rtt, cwnd, retrans)
 	}
 	return t.Flush()
 }

@@ -56,7 +56,7 @@ func writePlugins(w io.Writer, all []control.Plugin) error {
 	t := columns(w)
 	fmt.Fprintln(t, "PLUGIN\tSTATE\tKIND\tADDRESS\tPID\tRESTARTS\tCONNS\tIN\tOUT\tREFUSED\tSUPERVISOR")
 	for _, p := range all {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%d\t%d\n", p.Name, stateOf(&p), kindsOf(p.Kinds), addressOf(&p),
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%d\t%d\n", p.Name, stateOf(&p), kindsOf(p.Kinds), valid(p.Address),
 			pidOf(p.PID), p.Restarts, p.Net.Conns, formatSize(p.Net.BytesIn), formatSize(p.Net.BytesOut), p.Net.Refused,
 			p.Supervisor)
 	}
@@ -68,13 +68,6 @@ func stateOf(p *control.Plugin) string {
 		return string(p.State) + ", network off"
 	}
 	return string(p.State)
-}
-
-func addressOf(p *control.Plugin) string {
-	if !p.Address.IsValid() {
-		return "-"
-	}
-	return p.Address.String()
 }
 
 func pidOf(pid int) string {

@@ -27,9 +27,6 @@ of what its host has to say of it.
 			jsonFlag(), supervisorFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			if err := noCommand(c); err != nil {
-				return err
-			}
 			client, name, err := named(c)
 			if err != nil {
 				return err

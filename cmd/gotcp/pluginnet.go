@@ -49,9 +49,6 @@ const quotaHelp = "conns, listeners and sockets (at once), in and out (octets, a
 	"dials and lookups (per second)."
 
 func pluginNet(c *cli.Context) error {
-	if err := noCommand(c); err != nil {
-		return err
-	}
 	change, err := changeOf(c)
 	if err != nil {
 		return err

@@ -40,7 +40,7 @@ func (s *supervisor) tell() error {
 	t := columns(s.out)
 	fmt.Fprintln(t, "PLUGIN\tKIND\tADDRESS\tPID")
 	for _, p := range r.Plugins {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\n", p.Name, kindsOf(p.Kinds), addressOf(&control.Plugin{Address: p.Address}), p.PID)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\n", p.Name, kindsOf(p.Kinds), valid(p.Address), p.PID)
 	}
 	if err := t.Flush(); err != nil {
 		return err

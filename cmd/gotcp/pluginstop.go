@@ -21,9 +21,6 @@ It isn't started again. A "gotcp plugin run" that has no plugin left ends, too.
 			supervisorFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			if err := noCommand(c); err != nil {
-				return err
-			}
 			client, name, err := named(c)
 			if err != nil {
 				return err
