@@ -23,7 +23,7 @@ var (
 // linkPair has each talk to a stack at the far end of a link on which packets get lost as a question wants it. The far
 // ends are alike, so that what differs is due to the near ones.
 func linkPair(context.Context) (p parity.Pair, c io.Closer, err error) {
-	var stacks closers
+	var stacks inTurn
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, stacks.Close())
@@ -46,37 +46,25 @@ func linkPair(context.Context) (p parity.Pair, c io.Closer, err error) {
 		return p, nil, errors.Join(err, toKernel.Close())
 	}
 	p.Kernel, err = stacks.facing(netapi.Kernel{}, toKernel)
-	return p, &stacks, err
-}
-
-// closers are stacks that go together.
-type closers []*stack.Stack
-
-// Close closes the stacks.
-func (c *closers) Close() error {
-	var errs []error
-	for _, s := range *c {
-		errs = append(errs, s.Close())
-	}
-	return errors.Join(errs...)
+	return p, stacks, err
 }
 
 // on makes a stack on a device, which goes with it.
-func (c *closers) on(d link.Device, addrs ...netip.Prefix) (*netapi.Stack, error) {
+func (l *inTurn) on(d link.Device, addrs ...netip.Prefix) (*netapi.Stack, error) {
 	s := stack.New(stack.Config{})
 	if _, err := s.AddDevice(d, addrs...); err != nil {
 		return nil, errors.Join(err, s.Close(), d.Close())
 	}
-	*c = append(*c, s)
+	*l = append(*l, s.Close)
 	return netapi.NewStack(s), nil
 }
 
 // facing makes a host of a network at whose link's far end the device is.
-func (c *closers) facing(subject netapi.Tuned, far link.Device) (h parity.Host, err error) {
-	l := parity.NewLink(far, linkFar[0].Addr(), linkFar[1].Addr())
-	peer, err := c.on(l, linkFar...)
+func (l *inTurn) facing(subject netapi.Tuned, far link.Device) (h parity.Host, err error) {
+	filter := parity.NewLink(far, linkFar[0].Addr(), linkFar[1].Addr())
+	peer, err := l.on(filter, linkFar...)
 	return parity.Host{
 		Net: subject, Peer: peer, Addr: linkNear.Addr(), To: linkFar[0].Addr(),
-		Void: linkVoid, None: routeless, Link: l,
+		Void: linkVoid, None: routeless, Link: filter,
 	}, err
 }

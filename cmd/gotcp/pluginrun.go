@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,21 +94,16 @@ func pluginRun(c *cli.Context) error {
 
 // runSpec is the network that the plugins' are made of.
 func runSpec(c *cli.Context, cfg *plugincfg.Config) (netspec.Spec, error) {
-	for _, text := range []string{c.String("net"), cfg.Network, os.Getenv(dialer.EnvNet), string(netspec.Kernel)} {
-		if text == "" {
-			continue
-		}
-		s, err := netspec.Parse(text)
-		if err == nil && s.Kind == netspec.Loopback && (s.MTU != 0 || s.PCAP != "") {
-			err = fmt.Errorf("network %q: the plugins are on a switch in memory, which has neither mtu nor pcap: leave them "+
-				"out; a plugin's packets are written by its own pcap", text)
-		}
-		if err != nil {
-			return s, usageError{err}
-		}
-		return s, nil
+	text := cmp.Or(c.String("net"), cfg.Network, os.Getenv(dialer.EnvNet), string(netspec.Kernel))
+	s, err := netspec.Parse(text)
+	if err == nil && s.Kind == netspec.Loopback && (s.MTU != 0 || s.PCAP != "") {
+		err = fmt.Errorf("network %q: the plugins are on a switch in memory, which has neither mtu nor pcap: leave them "+
+			"out; a plugin's packets are written by its own pcap", text)
 	}
-	panic("unreachable")
+	if err != nil {
+		return s, usageError{err}
+	}
+	return s, nil
 }
 
 // oneSignal is how long after a signal another one is the same: who signals a process may signal its group, too.

@@ -13,10 +13,13 @@ func questions() []question {
 	all := slices.Concat(dialQuestions, dialMoreQuestions, listenQuestions, acceptQuestions, readQuestions,
 		deadlineQuestions, writeQuestions, copyQuestions, closeQuestions, optionQuestions, expiryQuestions, icmpQuestions,
 		udpQuestions, udpMoreQuestions, nameQuestions)
-	slices.SortStableFunc(all, func(a, b question) int {
-		return cmp.Or(cmp.Compare(slices.Index(Areas, a.area()), slices.Index(Areas, b.area())))
-	})
+	slices.SortStableFunc(all, func(a, b question) int { return byArea(&a, &b) })
 	return all
+}
+
+// byArea compares two questions by the order of areas.
+func byArea(a, b *question) int {
+	return cmp.Compare(slices.Index(Areas, a.area()), slices.Index(Areas, b.area()))
 }
 
 // Listed is a line about a question.

@@ -1,7 +1,6 @@
 package parity
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -111,28 +110,31 @@ type task struct {
 	found   []Difference
 }
 
-// tasksOf are the questions that can be asked.
-func tasksOf(pairs []Pair, o *Options) (tasks []*task) {
+// tasksOf are the questions that can be asked. Those that need a link wait for time-outs of seconds: they come first, and
+// the others run meanwhile.
+func tasksOf(pairs []Pair, o *Options) []*task {
+	var slow, others []*task
 	for _, q := range questions() {
 		if o.Match != nil && !o.Match(q.name, q.area()) {
 			continue
 		}
 		for i := range pairs {
-			if p := &pairs[i]; p.Stack.has(q.need) && p.Kernel.has(q.need) {
-				tasks = append(tasks, &task{p: p, q: q})
+			p := &pairs[i]
+			switch {
+			case !p.Stack.has(q.need) || !p.Kernel.has(q.need):
+			case q.need == needLink:
+				slow = append(slow, &task{p: p, q: q})
+			default:
+				others = append(others, &task{p: p, q: q})
 			}
 		}
 	}
-	return tasks
+	return append(slow, others...)
 }
 
 // Run asks questions on all ways.
 func Run(ctx context.Context, pairs []Pair, o Options) (*Report, error) {
 	tasks := tasksOf(pairs, &o)
-	// Those that need a link wait for time-outs of seconds: they come first, and the others run meanwhile.
-	slices.SortStableFunc(tasks, func(a, b *task) int {
-		return cmp.Compare(b2i(b.q.need == needLink), b2i(a.q.need == needLink))
-	})
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	asked := 0
@@ -154,9 +156,9 @@ func Run(ctx context.Context, pairs []Pair, o Options) (*Report, error) {
 		return nil, err
 	}
 	r := report(tasks)
-	for _, t := range tasks {
-		for _, a := range t.kernel {
-			if o.Answers {
+	if o.Answers {
+		for _, t := range tasks {
+			for _, a := range t.kernel {
 				r.Said = append(r.Said, Said{t.p.Name, t.q.name, a})
 			}
 		}
@@ -164,19 +166,10 @@ func Run(ctx context.Context, pairs []Pair, o Options) (*Report, error) {
 	return r, nil
 }
 
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 // report sums up.
 func report(tasks []*task) *Report {
 	r := &Report{Questions: len(tasks), Areas: []Area{}, Differences: []Difference{}}
-	slices.SortStableFunc(tasks, func(a, b *task) int {
-		return cmp.Compare(slices.Index(Areas, a.q.area()), slices.Index(Areas, b.q.area()))
-	})
+	slices.SortStableFunc(tasks, func(a, b *task) int { return byArea(&a.q, &b.q) })
 	for _, t := range tasks {
 		if n := len(r.Areas); n == 0 || r.Areas[n-1].Name != t.q.area() {
 			r.Areas = append(r.Areas, Area{Name: t.q.area()})

@@ -40,13 +40,10 @@ func (q *asking) farOf(c net.Conn) netip.AddrPort {
 // lateness is how much later than it should be something may be on a busy machine.
 const lateness = 3 * time.Second
 
-// took records whether something has taken its time. Clocks that tick may be a little early.
+// took records whether something has taken its time: within bounds, for the time itself is never twice the same. Clocks
+// that tick may be a little early.
 func (q *asking) took(step string, since time.Time, want time.Duration) {
-	q.within(step, time.Since(since), want-want/20, want+lateness)
-}
-
-// within records whether a time is within bounds: the time itself is never twice the same.
-func (q *asking) within(step string, d, from, to time.Duration) {
+	d, from, to := time.Since(since), want-want/20, want+lateness
 	text := "as it should"
 	switch {
 	case d < from:
