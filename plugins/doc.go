@@ -38,8 +38,8 @@
 //
 // Go-plugin launches the plugin, with AutoMTLS, and asks it for its health. What goes over the plugin's network doesn't
 // go through gRPC: the plugin inherits a socket for messages such as "dial", and gets for each connection one end of a
-// socket pair (package internal/border), which is as fast as a kernel's loopback. Where descriptors cannot be passed the
-// same goes over one gRPC stream ([Spec].Streams).
+// socket pair (package internal/border), which is as fast as a kernel's loopback. Where what starts the plugin passes no
+// descriptors on, the same goes over one gRPC stream.
 //
 // A [Foreign] plugin, one that wasn't made with this package, needs no change: it runs in a network namespace whose only
 // way out is a TUN device, at the other end of which a stack stands in for the whole world, and makes each connection

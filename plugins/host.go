@@ -82,7 +82,8 @@ type Spec struct {
 	Restart Restart       // "" is RestartOnFailure
 	Stop    time.Duration // how long the plugin may take to end when it is asked to; 0 is 5 s
 
-	// Streams has the plugin's data go over gRPC, as if file descriptors could not be passed. It is slow.
+	// Streams has the plugin's data go over gRPC, as it does where the command is a program that starts the plugin and
+	// passes no descriptors on. It is slow.
 	Streams bool
 }
 

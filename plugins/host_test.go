@@ -25,6 +25,9 @@ func anything(t testing.TB) guard.Rules {
 var ways = map[string]func(*Spec){
 	"descriptors": func(*Spec) {},
 	"streams":     func(s *Spec) { s.Streams = true },
+	"descriptors that a wrapper closes": func(s *Spec) {
+		s.Command = append([]string{"/bin/sh", "-c", `exec "$0" "$@" 3>&-`}, s.Command...)
+	},
 }
 
 // TestService: a server that is a plugin answers on the network it was given, to the true address of its client, and

@@ -146,7 +146,13 @@ func (i *instance) carrier(hostEnd *os.File) (border.Carrier, error) {
 		hostEnd.Close()
 		return nil, fmt.Errorf("it isn't made with gotcp's package plugins: %w", err)
 	}
-	if !i.p.spec.Streams {
+	streams := i.p.spec.Streams
+	if !streams && hungUp(i.hostEnd) {
+		i.p.log.Warn("the plugin's data goes over gRPC, which is slow: it was started by a program that passes no files on")
+		hostEnd.Close()
+		streams = true
+	}
+	if !streams {
 		return border.FD(hostEnd)
 	}
 	stream, err := openStream(i.ctx, raw.(*grpc.ClientConn))
@@ -189,6 +195,17 @@ func (i *instance) start(ctx context.Context, cfg *plugin.ClientConfig, cmd *exe
 		return fmt.Errorf("it ended before it was ready: %w (what it wrote is in its log)", i.proc.exited())
 	}
 	return fmt.Errorf("%w (what else it wrote is in its log)", err)
+}
+
+// hungUp reports whether nobody has the other end of a socket any more.
+func hungUp(fd int) bool {
+	fds := []unix.PollFd{{Fd: int32(fd)}}
+	for {
+		_, err := unix.Poll(fds, 0)
+		if err != unix.EINTR {
+			return fds[0].Revents&unix.POLLHUP != 0
+		}
+	}
 }
 
 // duplicate gives another descriptor of a file.

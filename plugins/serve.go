@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-plugin"
+	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
 
 	"github.com/gotcp/gotcp/dialer"
@@ -172,7 +173,8 @@ func plugCarrier(ctx context.Context, np *netPlugin) (border.Carrier, error) {
 	}
 }
 
-// inherited is the descriptor whose number is in a variable; nil where there is no such variable.
+// inherited is the socket whose number is in a variable; nil where there is no such variable, or the program that has
+// started this one for the host has closed it.
 func inherited(variable string) (*os.File, error) {
 	text := os.Getenv(variable)
 	if text == "" {
@@ -182,6 +184,9 @@ func inherited(variable string) (*os.File, error) {
 	fd, err := strconv.Atoi(text)
 	if err != nil || fd < 3 {
 		return nil, fmt.Errorf("%s=%s: it is to be the number of a descriptor", variable, text)
+	}
+	if kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || kind != unix.SOCK_SEQPACKET {
+		return nil, nil
 	}
 	syscall.CloseOnExec(fd)
 	return os.NewFile(uintptr(fd), "border"), nil
