@@ -119,7 +119,7 @@ func TestChallengeClockWrap(t *testing.T) {
 // window's worth is believed.
 func TestInjectedData(t *testing.T) {
 	d := start(t, setup{})
-	for ack := -1 << 31; ack < 1<<31; ack += 100_003 { // some 43,000 of them
+	for ack := int64(-1 << 31); ack < 1<<31; ack += 100_003 { // some 43,000 of them
 		if ack > -60001 && ack <= 1 {
 			continue
 		}

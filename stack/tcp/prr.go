@@ -22,8 +22,8 @@ func (t *TCB) reduce(d *delivery, found int) {
 	p.delivered += d.octets
 	out := 0
 	if pipe > c.Ssthresh {
-		share := (p.delivered*c.Ssthresh + p.flight - 1) / p.flight
-		out = roundUp(share, c.SMSS) - p.out
+		share := (int64(p.delivered)*int64(c.Ssthresh) + int64(p.flight) - 1) / int64(p.flight)
+		out = roundUp(int(share), c.SMSS) - p.out
 	} else {
 		out = max(p.delivered-p.out, d.octets) // PRR-CRB: no more than arrives
 		if d.cumulative && found == 0 {

@@ -100,7 +100,7 @@ func TestWindowField(t *testing.T) {
 // TestWindowScaleOffered: the smallest shift for the largest buffer (RFC 7323 2.3), as Linux's peers expect it.
 func TestWindowScaleOffered(t *testing.T) {
 	for buf, want := range map[int]int{65535: 0, 65536: 1, 1 << 20: 5, 6 << 20: 7, 15_000_000: 8, 1 << 30: 14,
-		1 << 31: 14} {
+		1<<31 - 1: 14} {
 		d := newDUT(t, setup{tune: func(c *Config) { c.RcvBufMax = buf }})
 		d.tcb.Connect(d.now, d.params())
 		d.drain()

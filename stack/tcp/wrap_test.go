@@ -19,17 +19,17 @@ func gigabytes(t *testing.T) {
 }
 
 // pour sends n octets in super-segments, each acknowledged at once.
-func (d *dut) pour(n int) {
+func (d *dut) pour(n int64) {
 	d.t.Helper()
 	buf := make([]byte, 60000)
 	var s wire.Segment
 	ack := wire.Segment{Flags: wire.ACK, Seq: d.tcb.rcv.nxt, Window: uint16(d.win)}
 	for n > 0 || d.tcb.Unacked() > 0 {
-		k, err := d.tcb.Write(d.now, buf[:min(n, len(buf))])
+		k, err := d.tcb.Write(d.now, buf[:min(n, int64(len(buf)))])
 		if err != nil {
 			d.t.Fatal(err)
 		}
-		n -= k
+		n -= int64(k)
 		for d.tcb.Poll(d.now, &s) {
 		}
 		ack.Ack = d.tcb.snd.nxt
@@ -39,7 +39,7 @@ func (d *dut) pour(n int) {
 }
 
 // drink receives n octets in super-segments, each read at once.
-func (d *dut) drink(n int) {
+func (d *dut) drink(n int64) {
 	d.t.Helper()
 	buf := make([]byte, 60000)
 	var s wire.Segment
@@ -54,7 +54,7 @@ func (d *dut) drink(n int) {
 		}
 		for d.tcb.Poll(d.now, &s) {
 		}
-		n -= len(buf)
+		n -= int64(len(buf))
 	}
 }
 
@@ -72,7 +72,7 @@ func (d *dut) sends(n int) (lengths []int) {
 }
 
 // halfCircles are amounts after which a stale mark would be on the wrong side.
-var halfCircles = []int{1<<31 + 100_000, 3 << 30}
+var halfCircles = []int64{1<<31 + 100_000, 3 << 30}
 
 // TestFastRetransmitAfterTwoGiB: RFC 6582's recover doesn't stand in the way.
 func TestFastRetransmitAfterTwoGiB(t *testing.T) {
