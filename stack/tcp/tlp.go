@@ -34,7 +34,7 @@ func (t *TCB) armLossProbe(now Time) {
 	if b == nil {
 		return
 	}
-	b.probe.timer = Never
+	b.probe = lossProbe{timer: Never}
 	if r.mode != open || b.reported > 0 || r.probed != probedNothing || t.rtt.stale || t.snd.probing || t.cfg.NoTLP {
 		return
 	}

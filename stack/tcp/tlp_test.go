@@ -170,3 +170,25 @@ func TestNoTimersWhileIdle(t *testing.T) {
 		t.Error("an idle connection has a scoreboard")
 	}
 }
+
+// TestProbeOvertaken: an ACK that comes between the timer's expiry and the probe restarts the timer.
+//
+// RFC 8985 7.2
+func TestProbeOvertaken(t *testing.T) {
+	for _, c := range []struct{ in, why string }{
+		{"A 1 ack 1001", "the rest has been in flight for a round trip only"},
+		{"A 1 ack 1 sack 1001:2001", "what the probe would send has arrived"},
+	} {
+		d := start(t, setup{sack: true})
+		d.write(2000)
+		d.skip()
+		d.elapse(201 * ms)
+		d.hold = true
+		d.elapse(ms) // it has expired, and nobody polls yet
+		d.hold = false
+		d.in(c.in)
+		if len(d.queue) > 0 {
+			t.Errorf("after %s a probe is sent, though %s", c.in, c.why)
+		}
+	}
+}
