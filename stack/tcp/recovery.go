@@ -42,7 +42,7 @@ func (r *recovery) release() {
 		boardPool.Put(r.board)
 		r.board = nil
 	}
-	r.mode, r.reno, r.dupacks, r.urgent, r.undo = open, 0, 0, false, false
+	r.mode, r.probed, r.reno, r.dupacks, r.urgent, r.undo = open, probedNothing, 0, 0, false, false
 }
 
 func (r *recovery) sacked() int {

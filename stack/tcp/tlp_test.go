@@ -192,3 +192,21 @@ func TestProbeOvertaken(t *testing.T) {
 		}
 	}
 }
+
+// TestProbeIntoClosedWindow: a tail loss probe before the window closed over its octet, which then is sent as if it had
+// never been, is not taken for what has repaired a loss.
+func TestProbeIntoClosedWindow(t *testing.T) {
+	d := start(t, setup{sack: true})
+	d.write(1)
+	d.tick(300 * ms)
+	d.in("A 1 ack 1 win 0")
+	d.elapse(400 * ms)
+	d.in("A 1 ack 1")
+	cwnd := d.tcb.Info(d.now).SndCwnd
+	d.write(2000)
+	d.elapse(50 * ms)
+	d.in("A 1 ack 2002")
+	if got := d.tcb.Info(d.now).SndCwnd; got < cwnd {
+		t.Errorf("cwnd is %d after an ACK of everything, and was %d before", got, cwnd)
+	}
+}
