@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"net"
 
-	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/netapi"
+	"github.com/gotcp/gotcp/netapi/likenet"
 )
 
 // plain makes a network that takes no settings one that takes those which can be had without its help.

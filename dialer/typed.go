@@ -10,8 +10,8 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/netapi"
+	"github.com/gotcp/gotcp/netapi/likenet"
 )
 
 // DialTCP connects to a TCP address on the default network, as net.DialTCP does on the kernel's. laddr, where it isn't

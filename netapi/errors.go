@@ -6,7 +6,7 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/gotcp/gotcp/internal/likenet"
+	"github.com/gotcp/gotcp/netapi/likenet"
 	"github.com/gotcp/gotcp/stack"
 )
 

@@ -6,8 +6,8 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/netapi/dns"
+	"github.com/gotcp/gotcp/netapi/likenet"
 )
 
 // Names are the names of a network of its own: see [Stack.SetNames].

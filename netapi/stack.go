@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
-	"github.com/gotcp/gotcp/internal/likenet"
+	"github.com/gotcp/gotcp/netapi/likenet"
 	"github.com/gotcp/gotcp/stack"
 )
 

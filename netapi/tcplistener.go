@@ -5,7 +5,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gotcp/gotcp/internal/likenet"
+	"github.com/gotcp/gotcp/netapi/likenet"
 	"github.com/gotcp/gotcp/stack"
 )
 

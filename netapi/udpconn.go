@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"syscall"
 
-	"github.com/gotcp/gotcp/internal/likenet"
+	"github.com/gotcp/gotcp/netapi/likenet"
 )
 
 // UDPConn is a UDP socket of a stack, connected to a peer (Read and Write) or not (ReadFrom and WriteTo), with the

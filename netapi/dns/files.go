@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gotcp/gotcp/internal/likenet"
+	"github.com/gotcp/gotcp/netapi/likenet"
 )
 
 const dnsPort = 53

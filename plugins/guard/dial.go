@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/gotcp/gotcp/dialer"
-	"github.com/gotcp/gotcp/internal/likenet"
+	"github.com/gotcp/gotcp/netapi/likenet"
 )
 
 // DialWith connects to an address that the rules allow, as d says. A name's addresses that a rule denies are left out.

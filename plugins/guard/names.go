@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gotcp/gotcp/internal/likenet"
+	"github.com/gotcp/gotcp/netapi/likenet"
 )
 
 // Bounds of what is remembered of look-ups.

@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gotcp/gotcp/internal/likenet"
+	"github.com/gotcp/gotcp/netapi/likenet"
 )
 
 // This file dials several addresses of a host as package net does: in turn, each getting a fair share of the time; and

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/gotcp/gotcp/internal/likenet"
+	"github.com/gotcp/gotcp/netapi/likenet"
 )
 
 // Rule names places of a network: hosts, ports, and maybe one of TCP and UDP. What that means is for the list to say

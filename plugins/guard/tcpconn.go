@@ -6,8 +6,8 @@ import (
 	"net"
 
 	"github.com/gotcp/gotcp/dialer"
-	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/netapi"
+	"github.com/gotcp/gotcp/netapi/likenet"
 	"github.com/gotcp/gotcp/stack/tcp"
 )
 

@@ -8,8 +8,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/netapi"
+	"github.com/gotcp/gotcp/netapi/likenet"
 )
 
 // origin is what a connection is made of.

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/netapi"
+	"github.com/gotcp/gotcp/netapi/likenet"
 )
 
 // samples has each message once, with something in each field.

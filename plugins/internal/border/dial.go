@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gotcp/gotcp/internal/likenet"
+	"github.com/gotcp/gotcp/netapi/likenet"
 )
 
 // errControl says why a Control function cannot work.

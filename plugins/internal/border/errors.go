@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gotcp/gotcp/internal/likenet"
+	"github.com/gotcp/gotcp/netapi/likenet"
 )
 
 // ErrGone is what the plugin's calls end with when the host has gone, or has cut the border. It is also ECONNRESET, as

@@ -10,7 +10,7 @@ import (
 	"syscall"
 
 	"github.com/gotcp/gotcp/dialer"
-	"github.com/gotcp/gotcp/internal/likenet"
+	"github.com/gotcp/gotcp/netapi/likenet"
 )
 
 // context bounds a request by what its message says.

@@ -8,8 +8,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gotcp/gotcp/internal/likenet"
 	"github.com/gotcp/gotcp/netapi"
+	"github.com/gotcp/gotcp/netapi/likenet"
 )
 
 // TCPListener accepts TCP connections on an address of a [Network]. The host accepts one where a call of Accept wants

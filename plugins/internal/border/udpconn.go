@@ -8,7 +8,7 @@ import (
 	"syscall"
 
 	"github.com/gotcp/gotcp/dialer"
-	"github.com/gotcp/gotcp/internal/likenet"
+	"github.com/gotcp/gotcp/netapi/likenet"
 	"github.com/gotcp/gotcp/plugins/internal/pump"
 )
 

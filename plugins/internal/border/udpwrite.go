@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"syscall"
 
-	"github.com/gotcp/gotcp/internal/likenet"
+	"github.com/gotcp/gotcp/netapi/likenet"
 )
 
 // WriteTo sends one datagram to addr, which must be a *net.UDPAddr. A connected socket gives net.ErrWriteToConnected.
