@@ -186,6 +186,7 @@ func (b *scoreboard) mark(s seq.Span, d *delivery) int {
 
 // forget removes what lies before una, which is acknowledged.
 func (b *scoreboard) forget(una seq.Num, d *delivery) {
+	b.retry = seq.Max(b.retry, una) // half a circle later it would seem to lie ahead
 	for b.first < len(b.spans) && b.spans[b.first].Start.Before(una) {
 		f := &b.spans[b.first]
 		piece := *f

@@ -316,3 +316,24 @@ func TestEmptySACKBlocks(t *testing.T) {
 		t.Error("empty blocks are on the scoreboard")
 	}
 }
+
+// TestLossLateInFlight: where a flight never ends, what is lost is found after half a circle of sequence numbers, too.
+func TestLossLateInFlight(t *testing.T) {
+	for _, sent := range []int64{1000, 1<<31 - 1500, 1<<31 - 500, 1<<31 - 1, 1 << 31, 3 << 30} {
+		b, end := newBoard(0), seq.Num(0)
+		var d delivery
+		for left := sent; left > 0; {
+			s := seq.Span{Start: end, End: end.Add(int(min(left, 1<<28)))}
+			b.add(0, s)
+			b.forget(s.Start, &d)
+			left -= int64(s.Len())
+			end = s.End
+		}
+		b.add(1, seq.Span{Start: end, End: end.Add(1000)})
+		b.forget(end, &d)
+		b.lose(&b.spans[b.first])
+		if s := b.nextLost(); s.Start != end || s.Len() != 1000 {
+			t.Errorf("%d octets into the flight what is lost is %v", sent, s)
+		}
+	}
+}
