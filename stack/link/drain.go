@@ -23,6 +23,9 @@ func (s *shaper) drain() {
 		s.handOver(p)
 	}
 	s.draining = false
+	if s.cfg.IsZero() && !s.busy() {
+		s.active.Store(false) // the last one under an impairment that has ended
+	}
 	s.arm()
 	i.mu.Unlock()
 }

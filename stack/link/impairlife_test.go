@@ -176,3 +176,53 @@ func TestImpairChange(t *testing.T) {
 		}
 	})
 }
+
+// TestImpairChangeWhileDelivering: a packet that is with the device below when the impairment ends is not overtaken.
+func TestImpairChangeWhileDelivering(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, far := link.Pipe(1500)
+		dev := link.Impair(a, link.Impairment{Delay: time.Second}, nil)
+		var order []int
+		hold := make(chan struct{})
+		far.Attach(func(f *link.Frame) {
+			if len(order) == 0 {
+				order = append(order, -1)
+				<-hold
+			}
+			order = append(order, len(f.Head))
+		})
+		write(t, dev, numbered(0, 100))
+		time.Sleep(time.Second)
+		synctest.Wait() // it is being delivered
+		if err := dev.Change(link.Impairment{}); err != nil {
+			t.Fatal(err)
+		}
+		write(t, dev, numbered(1, 200))
+		close(hold)
+		synctest.Wait()
+		if got := fmt.Sprint(order); got != "[-1 100 200]" {
+			t.Errorf("the packets arrived as %v", got)
+		}
+	})
+}
+
+// TestImpairChangeToNone: once the last packet under the old impairment has arrived, the device is out of the way: it
+// copies no packet, and counts none.
+func TestImpairChangeToNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, link.Impairment{Delay: time.Second})
+		write(t, b.dev, numbered(0, 100))
+		if err := b.dev.Change(link.Impairment{}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		write(t, b.dev, numbered(1, 100))
+		if got := fmt.Sprint(b.numbers()); got != "[0 1]" {
+			t.Errorf("%v have come; want both", got)
+		}
+		if got := b.dev.Stats(link.Out).Packets; got != 1 {
+			t.Errorf("%d packets were impaired; want the first only", got)
+		}
+	})
+}

@@ -49,8 +49,11 @@ func (s *shaper) configure() {
 	c := &s.cfg
 	s.cut = c.perPacket()
 	s.line.rate, s.line.limit, s.line.limitBytes = c.Rate, c.Queue, c.QueueBytes
-	s.active.Store(!c.IsZero() || s.held.Len() > 0)
+	s.active.Store(!c.IsZero() || s.busy())
 }
+
+// busy reports whether packets are on their way, the one included that is with its receiver.
+func (s *shaper) busy() bool { return s.draining || s.held.Len() > 0 }
 
 // push takes a frame in and delivers what is due. It says ErrDropped where the queue had no place for any of it.
 func (s *shaper) push(f *Frame) error {
@@ -59,6 +62,7 @@ func (s *shaper) push(f *Frame) error {
 		s.dev.mu.Unlock()
 		return ErrClosed
 	}
+	s.active.Store(true) // where drain has found meanwhile that the impairment has ended: until this one is delivered
 	packets, full := s.stats.Packets, s.stats.QueueFull
 	s.take(f)
 	packets, full = s.stats.Packets-packets, s.stats.QueueFull-full
