@@ -91,10 +91,11 @@ func (i *Iface) sourceFor(dst netip.Addr) netip.Addr {
 	return best.Addr()
 }
 
-// route decides on which interface and from which address packets go to dst. A valid src that isn't 0.0.0.0 is kept,
-// and must be own or, where there is an interface on which packets to any address are ours, a host's. dst 0.0.0.0 must have been mapped to loopback by the caller. Errors as Linux gives them:
-// EAFNOSUPPORT, ENETUNREACH (no route), EADDRNOTAVAIL (src is not ours, or there is none to choose), EINVAL (loopback
-// to elsewhere).
+// route decides on which interface and from which address packets go to dst. A valid src that isn't 0.0.0.0 is kept, and
+// must be own or, where there is an interface on which packets to any address are ours, a host's. dst 0.0.0.0 must have
+// been mapped to loopback by the caller. Errors as Linux gives them: EAFNOSUPPORT, ENETUNREACH (no route),
+// EADDRNOTAVAIL (src is not ours, or there is none to choose), EINVAL (loopback to elsewhere, or another host's address
+// to ourselves).
 func (s *Stack) route(src, dst netip.Addr) (path, error) {
 	if dst = dst.Unmap(); !dst.Is4() {
 		return path{}, syscall.EAFNOSUPPORT

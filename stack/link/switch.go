@@ -43,10 +43,10 @@ func NewSwitch() *Switch {
 	return w
 }
 
-// Port adds a port for a host with the addresses given: the device that the host's stack attaches and closes. Closing it
-// frees the addresses. mtu is in octets; 0 stands for the uplink's where there is one, else for [DefaultMTU]. EADDRINUSE
-// where another port has an address; EINVAL where there is none or it cannot be a host's, and where the MTU exceeds the
-// uplink's, for a switch sends no ICMP messages that would tell; [ErrClosed].
+// Port adds a port for a host with the addresses given: the device that the host's stack attaches and closes. Closing
+// it frees the addresses. mtu is in octets; 0 stands for the uplink's where there is one, else for [DefaultMTU].
+// EADDRINUSE where another port has an address; EINVAL where there is none or it cannot be a host's, and where the MTU
+// exceeds the uplink's, for a switch sends no ICMP messages that would tell; [ErrClosed].
 func (w *Switch) Port(name string, mtu int, addrs ...netip.Addr) (*Port, error) {
 	p := &Port{sw: w, name: name, in: gate.New()}
 	for _, a := range addrs {

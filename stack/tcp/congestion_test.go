@@ -244,7 +244,7 @@ func TestLargerMSSKeepsOneSegment(t *testing.T) {
 // TestCongestionAvoidanceExact: cwnd grows by a segment with the very ACK that completes a window (RFC 5681 3.1).
 func TestCongestionAvoidanceExact(t *testing.T) {
 	w := Window{Cwnd: 5000, Ssthresh: 5000, SMSS: 1000}
-	var r newReno
+	var r reno
 	for i, want := range []int{5000, 5000, 5000, 5000, 6000, 6000, 6000, 6000, 6000, 6000, 7000} {
 		if r.Ack(0, &w, Ack{Octets: 1000}); w.Cwnd != want {
 			t.Errorf("cwnd is %d after %d segments, want %d", w.Cwnd, i+1, want)

@@ -19,18 +19,20 @@
 //
 // # Where to start reading
 //
-// tcb.go has the state. arrive.go is "SEGMENT ARRIVES", a function per step of the RFC. output.go is Poll, send.go what it
-// says of new data. Section numbers without an RFC's are RFC 9293's. The other files are a mechanism each:
+// tcb.go has the state. arrive.go is "SEGMENT ARRIVES", a function per step of the RFC. output.go is Poll, send.go what
+// it says of new data. Section numbers without an RFC's are RFC 9293's. The other files are a mechanism each:
 //
 //   - user.go, options.go: the user's calls and settings, [RFC 9293] 3.9.1, 3.10.1-3.10.6
 //   - ack.go: what an ACK does to the sender, [RFC 9293] 3.10.7.4
 //   - rtt.go, retransmit.go: round trips and the retransmission timer, [RFC 6298], [RFC 1122] 4.2.3.5
-//   - congestion.go: slow start, congestion avoidance and the controller's interface, [RFC 5681], [RFC 6928]
+//   - congestion.go: the congestion window, whatever controls it, [RFC 6928]; controller.go: what may control it
+//   - reno.go: slow start and congestion avoidance, [RFC 5681]
 //   - cubic.go, hystart.go: another controller, [RFC 9438], and its slow start, [RFC 9406]
 //   - recovery.go: fast retransmit and recovery, [RFC 6675], limited transmit, [RFC 3042], and what undoes them
 //   - rack.go, tlp.go, prr.go: what finds losses with SACK, and how much is sent meanwhile, [RFC 8985], [RFC 9937]
 //   - newreno.go: the same without SACK, [RFC 6582]
-//   - sack.go, reasm.go: the sender's scoreboard, the receiver's queue and reports, [RFC 2018], [RFC 6675], [RFC 2883]
+//   - scoreboard.go, sack.go: what the sender knows of what is in flight, and how it learns it, [RFC 6675], [RFC 2018]
+//   - reasm.go: the receiver's queue and reports, [RFC 2018], [RFC 2883]
 //   - tstamp.go: timestamps and PAWS, [RFC 7323]
 //   - window.go, delack.go: the receiver's window, segment sizes and delayed ACKs, [RFC 9293] 3.7.1, 3.8.6, [RFC 7323]
 //   - probe.go: zero windows, keep-alive, [RFC 9293] 3.8.6.1, [RFC 1122] 4.2.3.6; the user time-out, [RFC 5482]

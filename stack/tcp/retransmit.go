@@ -47,7 +47,7 @@ func (t *TCB) backOff() {
 	t.rtt.cancel()
 }
 
-// enterLoss marks everything in flight as lost.
+// enterLoss closes the window, and marks as lost what is: without SACK everything in flight.
 func (t *TCB) enterLoss(now Time) {
 	r := &t.reco
 	if r.mode != lossRecovery || t.snd.retries == 0 {
