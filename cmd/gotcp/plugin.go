@@ -124,7 +124,7 @@ func named(c *cli.Context) (*control.Client, string, error) {
 	case len(names) == 0:
 		return nil, "", errors.New("no plugin runs: start one by gotcp plugin run")
 	}
-	err = fmt.Errorf("no plugin is called %q: there are %s", name, strings.Join(names, ", "))
+	err = fmt.Errorf("no plugin is called %q (running: %s)", name, strings.Join(names, ", "))
 	return nil, "", err
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -157,22 +156,4 @@ func chosen(cfg *plugincfg.Config, file string, names []string) (*plugincfg.Conf
 		})
 	}
 	return cfg, nil
-}
-
-// ruleless lists the plugins that can do nothing by the network.
-func ruleless(cfg *plugincfg.Config) (names []string) {
-	for _, p := range cfg.Plugins {
-		if len(p.Rules.Allow)+len(p.Rules.Listen)+len(p.Serve)+len(p.Publish) == 0 {
-			names = append(names, p.Name)
-		}
-	}
-	return names
-}
-
-// defaultDeny says what it means that there are no rules.
-func defaultDeny(name string) string {
-	return fmt.Sprintf("%s has no rules, so it can reach and announce nothing. What it tries is shown by\n"+
-		"   gotcp plugin inspect %[1]s\nand allowed, by way of example, by\n"+
-		"   --allow 'tcp api.example.com:443'   --allow '*.example.org'   --listen 'tcp *:80'   --publish 8080\n"+
-		"behind gotcp plugin run, or while it runs by gotcp plugin net %[1]s --allow 'tcp api.example.com:443'", name)
 }

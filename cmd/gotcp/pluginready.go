@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gotcp/gotcp/cmd/gotcp/internal/control"
@@ -58,8 +59,10 @@ func (s *supervisor) tell() error {
 				"export %s\n", p.Env)
 		}
 	}
-	for _, name := range ruleless(s.cfg) {
-		fmt.Fprintf(s.errs, "\n%s\n", defaultDeny(name))
+	for _, p := range s.host.Plugins() {
+		if text := defaultDeny(p); text != "" {
+			fmt.Fprintf(s.errs, "\n%s\n", text)
+		}
 	}
 	if s.spec.Kind == netspec.Private {
 		fmt.Fprintf(s.errs, "\nnobody outside of its namespace reaches a private network; what is to reach it is run by\n"+
@@ -112,6 +115,23 @@ func nsenter() string {
 		command += " -U --preserve-credentials"
 	}
 	return command
+}
+
+// defaultDeny says what it means that a plugin has no rules, where it could do more if it had: "" otherwise.
+func defaultDeny(p *plugins.Plugin) string {
+	spec := p.Spec()
+	rules := spec.Net.Rules()
+	if len(rules.Allow)+len(rules.Listen) > 0 || slices.Equal(p.Status().Kinds, []string{"observer"}) {
+		return ""
+	}
+	examples := []string{"--allow 'tcp api.example.com:443'", "--allow '*.example.org'", "--listen 'tcp *:80'"}
+	if spec.Foreign != nil {
+		examples[2] = "--publish 8080"
+	}
+	return fmt.Sprintf("%s has no rules, so it can reach and announce nothing. What it tries is shown by\n"+
+		"   gotcp plugin inspect %[1]s\nand allowed, by way of example, by\n   %s\n"+
+		"behind gotcp plugin run, or while it runs by gotcp plugin net %[1]s --allow 'tcp api.example.com:443'",
+		p.Name(), strings.Join(examples, "   "))
 }
 
 // kindsOf is what a plugin is, for people.
