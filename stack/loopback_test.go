@@ -174,18 +174,3 @@ func TestLoopbackClose(t *testing.T) {
 		}
 	})
 }
-
-// Nothing is allocated for a packet, small or large.
-func TestLoopbackAllocates(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector has pools lose what they are given")
-	}
-	l := newLoopback()
-	l.Attach(func(*link.Frame) {})
-	for _, n := range []int{40, loopbackMTU} {
-		f := &link.Frame{Head: pattern(n)}
-		if a := testing.AllocsPerRun(100, func() { l.Write(f) }); a > 0 {
-			t.Errorf("%v allocations for a packet of %d octets", a, n)
-		}
-	}
-}

@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"fmt"
 	"io"
 	"net/netip"
 	"runtime"
@@ -77,37 +76,6 @@ func connectTo(tb testing.TB, a *Stack, l Socket) (c, d Socket) {
 		tb.Fatal(err)
 	}
 	return c, d
-}
-
-// Nothing allocates per segment on the established data path, either way, whatever the size.
-func TestDataPathAllocatesNothing(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector allocates")
-	}
-	for _, n := range []int{1, 1000, 60_000} {
-		for name, opts := range map[string][]link.PipeOption{"plain": {link.WithOffload(link.Offload{})}, "offload": nil} {
-			t.Run(fmt.Sprint(name, n), func(t *testing.T) {
-				c, d := pipedConn(t, 1500, opts...)
-				p, q := make([]byte, n), make([]byte, n)
-				run := func() {
-					for _, s := range [][2]Socket{{c, d}, {d, c}} {
-						if _, err := s[0].Write(p); err != nil {
-							t.Fatal(err)
-						}
-						if _, err := io.ReadFull(s[1], q); err != nil {
-							t.Fatal(err)
-						}
-					}
-				}
-				for range 100 {
-					run()
-				}
-				if a := testing.AllocsPerRun(1000, run); a > 0 {
-					t.Errorf("%v allocations per round trip of %d octets", a, n)
-				}
-			})
-		}
-	}
 }
 
 func BenchmarkThroughput(b *testing.B) {

@@ -1,4 +1,8 @@
+//go:build !race
+
 package tcp
+
+// Allocations can't be counted under the race detector: it makes sync.Pool forget.
 
 import (
 	"runtime/debug"
@@ -92,9 +96,6 @@ func (b *bench) exchange(from int, p, r []byte) int {
 
 // TestNoAllocations: the established data path allocates nothing, either way (law 10).
 func TestNoAllocations(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector makes sync.Pool forget, so allocations can't be counted; run without -race")
-	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection empties the pools
 	for _, c := range []struct {
 		name  string
@@ -128,9 +129,6 @@ func TestNoAllocations(t *testing.T) {
 
 // TestNoAllocationsOfLosses: nor does what finds and repairs losses: the first segment of each flight is lost.
 func TestNoAllocationsOfLosses(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector makes sync.Pool forget, so allocations can't be counted; run without -race")
-	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	d := start(t, setup{sack: true})
 	in, p := d.segment(parseLine("A 1 ack 1")), make([]byte, 5000)
@@ -164,9 +162,6 @@ func TestNoAllocationsOfLosses(t *testing.T) {
 
 // TestNoAllocationsPingPong: requests and answers, the ACKs riding on them.
 func TestNoAllocationsPingPong(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector makes sync.Pool forget, so allocations can't be counted; run without -race")
-	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	b := newBench(t, true, 1460)
 	p, r := make([]byte, 100), make([]byte, 1000)
@@ -181,9 +176,6 @@ func TestNoAllocationsPingPong(t *testing.T) {
 
 // TestNoAllocationsOfRejects: what an attacker sends costs no memory, either.
 func TestNoAllocationsOfRejects(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector makes sync.Pool forget, so allocations can't be counted; run without -race")
-	}
 	d := start(t, setup{ts: true, sack: true})
 	var s wire.Segment
 	for _, text := range []string{"R 100", "S 100", "A 1 ack 99999", "A 99999:100000 ack 1", "A 1 ack 1 ts -1000",

@@ -2,6 +2,5 @@
 
 package tcp
 
-// raceEnabled: sync.Pool drops some of what is put into it under the race detector, so that allocations can't be
-// counted.
+// raceEnabled: what isn't concurrent needs fewer runs under the race detector, which makes them slow.
 const raceEnabled = true

@@ -1,4 +1,9 @@
+//go:build !race
+
 package tcp
+
+// Marks that are set once and compared for ever would seem to lie ahead after half a circle of sequence numbers. These
+// tests send or receive more than that: minutes under the race detector, and nothing here is concurrent.
 
 import (
 	"testing"
@@ -6,17 +11,6 @@ import (
 
 	"github.com/gotcp/gotcp/stack/wire"
 )
-
-// Marks that are set once and compared for ever would seem to lie ahead after half a circle of sequence numbers. These
-// tests send or receive more than that.
-
-// gigabytes skips a test under the race detector.
-func gigabytes(t *testing.T) {
-	t.Helper()
-	if raceEnabled {
-		t.Skip("gigabytes take minutes under the race detector, and nothing here is concurrent; run without -race")
-	}
-}
 
 // pour sends n octets in super-segments, each acknowledged at once.
 func (d *dut) pour(n int64) {
@@ -76,7 +70,6 @@ var halfCircles = []int64{1<<31 + 100_000, 3 << 30}
 
 // TestFastRetransmitAfterTwoGiB: RFC 6582's recover doesn't stand in the way.
 func TestFastRetransmitAfterTwoGiB(t *testing.T) {
-	gigabytes(t)
 	for _, n := range halfCircles {
 		for _, lossFirst := range []bool{false, true} {
 			d := start(t, setup{max: 60000})
@@ -103,7 +96,6 @@ func TestFastRetransmitAfterTwoGiB(t *testing.T) {
 
 // TestNagleAfterTwoGiB: neither an old push nor an old small segment changes what Nagle's algorithm does.
 func TestNagleAfterTwoGiB(t *testing.T) {
-	gigabytes(t)
 	for _, n := range halfCircles {
 		d := start(t, setup{max: 60000})
 		d.hold = true
@@ -125,7 +117,6 @@ func TestNagleAfterTwoGiB(t *testing.T) {
 
 // TestUrgentAfterTwoGiB: urgent data that was read long ago is not pending again.
 func TestUrgentAfterTwoGiB(t *testing.T) {
-	gigabytes(t)
 	for _, n := range halfCircles {
 		d := start(t, setup{})
 		d.in("PAU 1:11 ack 1 urg 5")
@@ -147,7 +138,6 @@ func TestUrgentAfterTwoGiB(t *testing.T) {
 
 // TestReceiveAcrossWrap: the receiver has no mark that goes stale, either.
 func TestReceiveAcrossWrap(t *testing.T) {
-	gigabytes(t)
 	d := start(t, setup{sack: true})
 	d.hold = true
 	d.drink(5 << 30)
@@ -164,7 +154,6 @@ func TestReceiveAcrossWrap(t *testing.T) {
 
 // TestUndoAfterTwoGiB: an old recovery is not taken back by a new duplicate.
 func TestUndoAfterTwoGiB(t *testing.T) {
-	gigabytes(t)
 	d := start(t, setup{sack: true, max: 60000})
 	d.hold = true
 	d.sends(10000)
@@ -181,16 +170,5 @@ func TestUndoAfterTwoGiB(t *testing.T) {
 	}
 	if got := d.tcb.Info(d.now).Undos; got != 0 {
 		t.Errorf("%d recoveries of ten GiB ago are taken back", got)
-	}
-}
-
-// TestMillisecondsWrap: a time in milliseconds wraps after 49 days, and shorter spans across that are what they are.
-func TestMillisecondsWrap(t *testing.T) {
-	wrap := Time(1<<32) * Time(time.Millisecond)
-	for _, d := range []time.Duration{0, time.Millisecond, time.Hour, 49 * 24 * time.Hour} {
-		before := wrap - Time(d/2/time.Millisecond*time.Millisecond)
-		if got := before.ms().age(before.Add(d)); got != d {
-			t.Errorf("%v after %v it is said to be %v", d, before, got)
-		}
 	}
 }
