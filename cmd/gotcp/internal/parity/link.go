@@ -117,8 +117,21 @@ func (l *Link) port() uint16 { return uint16(10000 + l.ports.Add(1)%10000) }
 func (l *Link) nowhere() netip.AddrPort {
 	port := l.port()
 	a := l.router.As4()
-	a[3] = byte(100 + port%150)
+	a[3] = nowhereFrom + byte(port%nowheres)
 	return netip.AddrPortFrom(netip.AddrFrom4(a), port)
+}
+
+// The last octets of addresses that are nowhere.
+const nowhereFrom, nowheres = 100, 150
+
+// isNowhere reports whether an address is one that nowhere has given, whichever.
+func (l *Link) isNowhere(text string) bool {
+	a, err := netip.ParseAddr(text)
+	if err != nil || !a.Is4() {
+		return false
+	}
+	router, b := l.router.As4(), a.As4()
+	return [3]byte(b[:3]) == [3]byte(router[:3]) && b[3] >= nowhereFrom && b[3] < nowhereFrom+nowheres
 }
 
 // packetLen is the length on the wire of the packets that a frame stands for, the longest of them.

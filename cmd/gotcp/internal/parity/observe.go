@@ -185,7 +185,7 @@ func addrText(a net.Addr) string {
 
 var (
 	ipv4     = regexp.MustCompile(`\d+\.\d+\.\d+\.\d+`)
-	portText = regexp.MustCompile(`((?:SUBJ|PEER|VOID|NONE|\]|\.\d+|[ >(]):)[1-9]\d*`)
+	portText = regexp.MustCompile(`((?:SUBJ|PEER|VOID|NONE|GONE|\]|\.\d+|[ >(]):)[1-9]\d*`)
 )
 
 // normal replaces addresses and ports.
@@ -200,6 +200,9 @@ func (q *asking) normal(text string) string {
 			return "VOID"
 		case q.h.None.String():
 			return "NONE"
+		}
+		if q.h.Link != nil && q.h.Link.isNowhere(a) {
+			return "GONE"
 		}
 		return a
 	})

@@ -43,12 +43,14 @@ func TestStuckIsADifference(t *testing.T) {
 // TestAnswersCompare: what differs between hosts without being of interest has one form, and all else is told apart.
 func TestAnswersCompare(t *testing.T) {
 	h := &Host{Addr: netip.MustParseAddr("10.0.0.1"), To: netip.MustParseAddr("10.0.0.2")}
+	h.Link = NewLink(nil, h.To, netip.MustParseAddr("10.0.0.3"))
 	q := &asking{h: h}
 	for text, want := range map[string]string{
 		"read tcp 10.0.0.1:1234->10.0.0.2:80: EOF": "read tcp SUBJ:P->PEER:P: EOF",
 		"dial tcp 10.0.0.2:0: refused":             "dial tcp PEER:0: refused",
 		"TCP [::]:4711 len 16":                     "TCP [::]:P len 16",
 		"address 70000: invalid port":              "address 70000: invalid port",
+		h.Link.nowhere().String() + ", 10.0.1.100": "GONE:P, 10.0.1.100",
 	} {
 		if got := q.normal(text); got != want {
 			t.Errorf("%q becomes %q; want %q", text, got, want)
