@@ -135,13 +135,7 @@ func TestClient(t *testing.T) {
 // TestCurl: a client that isn't Go's.
 func TestCurl(t *testing.T) {
 	n := openPrivate(t, "private")
-	curl, err := exec.LookPath("curl")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("there is no curl")
-	}
+	curl := netns.RequireProgram(t, "curl")
 	url := serveSite(t, n, n.Addr.String()+":80")
 	const size = 3 << 20
 	out, err := exec.Command(curl, "-sS", "--fail", fmt.Sprintf("%s/download?size=%d", url, size)).Output()
@@ -239,13 +233,7 @@ func TestPCAP(t *testing.T) {
 	if err := n.Close(); err != nil {
 		t.Fatal(err)
 	}
-	tshark, err := exec.LookPath("tshark")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("there is no tshark")
-	}
+	tshark := netns.RequireProgram(t, "tshark")
 	read := func(filter string) string {
 		out, err := exec.Command(tshark, "-n", "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE",
 			"-r", file, "-Y", filter).Output()
@@ -292,14 +280,12 @@ func TestGone(t *testing.T) {
 // TestTUNThatIsThere: a device that an administrator has set up is taken as it is, with its address.
 func TestTUNThatIsThere(t *testing.T) {
 	netns.Require(t)
+	netns.RequireProgram(t, "ip")
 	ip := func(args string) {
 		t.Helper()
 		if out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput(); err != nil {
 			t.Fatalf("ip %s: %v: %s", args, err, out)
 		}
-	}
-	if _, err := exec.LookPath("ip"); err != nil && os.Getenv("CI") != "true" {
-		t.Skip("there is no ip(8)")
 	}
 	ip("tuntap add dev tun7 mode tun")
 	defer ip("tuntap del dev tun7 mode tun")

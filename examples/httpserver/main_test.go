@@ -5,8 +5,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -21,15 +19,13 @@ func TestMain(m *testing.M) { netns.Main(m) }
 // TestPrivate: the server runs on the stack, and a command fetches from it with the kernel's TCP.
 func TestPrivate(t *testing.T) {
 	netns.Require(t)
+	netns.RequireProgram(t, "curl")
 	n, err := netspec.Start(t.Context(), "private")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer n.Close()
 	var out bytes.Buffer
-	if _, err := exec.LookPath("curl"); err != nil && os.Getenv("CI") != "true" { // which must have it
-		t.Skip("there is no curl")
-	}
 	if err := run(t.Context(), n, ":80", []string{"curl", "-sS", "http://10.77.0.2/"}, &out); err != nil {
 		t.Fatal(err)
 	}

@@ -14,11 +14,9 @@ import (
 
 	"github.com/gotcp/gotcp/examples/plugins/internal/plugintest"
 	"github.com/gotcp/gotcp/plugins"
-	"github.com/gotcp/gotcp/stack/link/netns"
 )
 
-// TestMain runs the tests in a network namespace of their own.
-func TestMain(m *testing.M) { netns.Main(plugintest.Main{M: m}) }
+func TestMain(m *testing.M) { plugintest.Main(m) }
 
 var example = plugintest.Example{Kind: plugins.Handler(Handle), Port: 7000}
 

@@ -12,12 +12,10 @@ import (
 	"github.com/gotcp/gotcp/examples/plugins/internal/plugintest"
 	"github.com/gotcp/gotcp/netapi"
 	"github.com/gotcp/gotcp/plugins"
-	"github.com/gotcp/gotcp/stack/link/netns"
 	"github.com/gotcp/gotcp/stack/tcp"
 )
 
-// TestMain runs the tests in a network namespace of their own.
-func TestMain(m *testing.M) { netns.Main(plugintest.Main{M: m}) }
+func TestMain(m *testing.M) { plugintest.Main(m) }
 
 // event is one that a connection of a plugin called web gives.
 func event(kind plugins.EventKind) plugins.Event {

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -19,8 +18,7 @@ import (
 	"github.com/gotcp/gotcp/stack/link/netns"
 )
 
-// TestMain runs the tests in a network namespace of their own.
-func TestMain(m *testing.M) { netns.Main(plugintest.Main{M: m}) }
+func TestMain(m *testing.M) { plugintest.Main(m) }
 
 var example = plugintest.Example{Kind: plugins.Service(Run), Port: 8080}
 
@@ -132,11 +130,9 @@ func TestRules(t *testing.T) {
 
 // TestCurl: a client that has nothing to do with Go.
 func TestCurl(t *testing.T) {
-	if _, err := exec.LookPath("curl"); err != nil && os.Getenv("CI") != "true" { // which must have it
-		t.Skip("there is no curl")
-	}
+	curl := netns.RequireProgram(t, "curl")
 	p := example.Plugin(t)
-	out, err := exec.Command("curl", "-sS", "--noproxy", "*", "http://"+p.Address+"/").CombinedOutput()
+	out, err := exec.Command(curl, "-sS", "--noproxy", "*", "http://"+p.Address+"/").CombinedOutput()
 	if want := fmt.Sprintf("hello, %v:", p.User); err != nil || !strings.HasPrefix(string(out), want) {
 		t.Errorf("%q, %v; want %q and a port", out, err, want)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/netip"
 	"os"
-	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -105,9 +104,7 @@ func TestGuardCutsOff(t *testing.T) {
 // Programs of C's library find names by the same DNS, whatever nsswitch.conf says outside.
 func TestForeignProgram(t *testing.T) {
 	netns.Require(t)
-	if _, err := exec.LookPath("getent"); err != nil {
-		t.Skipf("this system has no getent(1), the C library's look-up as a program: %v", err)
-	}
+	netns.RequireProgram(t, "getent") // the C library's look-up as a program
 	w := newWorld(t)
 	server := w.serveNames(t, map[string][]netip.Addr{"good.example": {host}})
 	n := w.guarded(t, guard.Config{Servers: []netip.AddrPort{server}, Hosts: map[string][]netip.Addr{"db": {client}}}, "*")

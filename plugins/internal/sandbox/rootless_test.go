@@ -1,15 +1,11 @@
 package sandbox_test
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/gotcp/gotcp/stack/link/netns"
 )
@@ -18,39 +14,13 @@ import (
 // finds /dev/net/tun to be.
 func asNobody(t *testing.T, tunMode uint32, args ...string) *exec.Cmd {
 	t.Helper()
-	netns.Require(t)
-	m, err := os.ReadFile("/proc/self/uid_map")
-	if err != nil || os.Getuid() != 0 || !bytes.Contains(m, []byte("4294967295")) {
-		t.Skip("only real root can become another user; but then all tests of this package run as an ordinary one already")
-	}
-	placeTUN(t, tunMode)
+	netns.RequireRoot(t)
+	netns.ReplaceTUN(t, tunMode)
 	cmd := exec.Command("/proc/self/exe", args...)
 	cmd.Env = append(os.Environ(), role+"=host", "GORACE=atexit_sleep_ms=0")
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	return cmd
-}
-
-// placeTUN puts a device node of the given mode in the place of the real one, in the mount namespace of the tests.
-func placeTUN(t *testing.T, mode uint32) {
-	t.Helper()
-	dir := t.TempDir()
-	node := filepath.Join(dir, "tun")
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=0755"); err != nil {
-		t.Fatalf("mount: %v", err)
-	}
-	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
-	err := unix.Mknod(node, unix.S_IFCHR|mode, int(unix.Mkdev(10, 200)))
-	if err == nil {
-		err = os.Chmod(node, os.FileMode(mode))
-	}
-	if err == nil {
-		err = unix.Mount(node, "/dev/net/tun", "", unix.MS_BIND, "")
-	}
-	if err != nil {
-		t.Fatalf("no device node of mode %o: %v", mode, err)
-	}
-	t.Cleanup(func() { unix.Unmount("/dev/net/tun", unix.MNT_DETACH) })
 }
 
 // A user without privileges has sandboxes, too, and his program is he.

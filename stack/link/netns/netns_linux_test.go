@@ -2,7 +2,6 @@ package netns_test
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -14,8 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/gotcp/gotcp/stack/link/netns"
 	"github.com/gotcp/gotcp/stack/link/tun"
@@ -193,23 +190,14 @@ func TestChildDiesWithItsParent(t *testing.T) {
 // asNobody has the command run as a user without privileges, which only root can.
 func asNobody(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
-	if os.Getuid() != 0 || !realRoot() {
-		t.Skip("only root can become another user; but then all tests of this package run as an ordinary one already")
-	}
+	netns.RequireRoot(t)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 }
 
-// realRoot reports whether user 0 is that outside, too.
-func realRoot() bool {
-	m, err := os.ReadFile("/proc/self/uid_map")
-	return err == nil && bytes.Equal(bytes.Join(bytes.Fields(m), []byte(" ")), []byte("0 0 4294967295"))
-}
-
 func TestNobodyWithoutTUN(t *testing.T) {
-	netns.Require(t)
 	cmd := command("tun")
 	asNobody(t, cmd)
-	hideTUN(t, 0o600)
+	netns.ReplaceTUN(t, 0o600)
 	out, err := cmd.Output()
 	if err == nil || !strings.HasPrefix(string(out), "forbidden false, no TUN true: ") {
 		t.Errorf("%v, %q: want ErrNoTUN", err, out)
@@ -222,10 +210,9 @@ func TestNobodyWithoutTUN(t *testing.T) {
 }
 
 func TestNobodyHasNetworkOfItsOwn(t *testing.T) {
-	netns.Require(t)
 	cmd := command("tun")
 	asNobody(t, cmd)
-	hideTUN(t, 0o666)
+	netns.ReplaceTUN(t, 0o666)
 	out, err := cmd.Output()
 	if err != nil || string(out) != "uid 0 has gotcp0, arguments []\n" {
 		t.Errorf("%v, %q: want an ordinary user to be root inside, and to have a TUN device", err, out)
@@ -234,10 +221,9 @@ func TestNobodyHasNetworkOfItsOwn(t *testing.T) {
 
 // A user namespace in which no further ones may be made stands for a system in which they are off.
 func TestNobodyWhereNamespacesAreOff(t *testing.T) {
-	netns.Require(t)
 	cmd := command("off")
 	asNobody(t, cmd)
-	hideTUN(t, 0o666)
+	netns.ReplaceTUN(t, 0o666)
 	ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}, {ContainerID: 1000, HostID: 65534, Size: 1}}
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWUSER, UidMappings: ids, GidMappings: ids, GidMappingsEnableSetgroups: true,
@@ -247,28 +233,6 @@ func TestNobodyWhereNamespacesAreOff(t *testing.T) {
 		!strings.Contains(string(out), "sudo sysctl -w user.max_user_namespaces=") {
 		t.Errorf("%v, %q: want ErrForbidden, and the command that helps", err, out)
 	}
-}
-
-// hideTUN puts a device node of the given mode in the place of the real one, in the mount namespace of the tests.
-func hideTUN(t *testing.T, mode uint32) {
-	t.Helper()
-	dir := t.TempDir()
-	node := filepath.Join(dir, "tun")
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=0755"); err != nil {
-		t.Fatalf("mount: %v", err)
-	}
-	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
-	err := unix.Mknod(node, unix.S_IFCHR|mode, int(unix.Mkdev(10, 200)))
-	if err == nil {
-		err = os.Chmod(node, os.FileMode(mode))
-	}
-	if err == nil {
-		err = unix.Mount(node, "/dev/net/tun", "", unix.MS_BIND, "")
-	}
-	if err != nil {
-		t.Fatalf("no device node of mode %o: %v", mode, err)
-	}
-	t.Cleanup(func() { unix.Unmount("/dev/net/tun", unix.MNT_DETACH) })
 }
 
 // verdict is what Require does to a test.
@@ -296,9 +260,29 @@ func TestRequire(t *testing.T) {
 		t.Setenv("CI", c.ci)
 		var v verdict
 		netns.Require(&v)
-		if !strings.HasSuffix(v.skipped, c.want.skipped) || !strings.HasSuffix(v.failed, c.want.failed) ||
-			(v.skipped == "") != (c.want.skipped == "") || (v.failed == "") != (c.want.failed == "") {
-			t.Errorf("for %v with CI=%s Require says %+v, want %+v", c.why, c.ci, v, c.want)
+		v.check(t, fmt.Sprintf("for %v with CI=%s Require", c.why, c.ci), c.want)
+	}
+}
+
+func TestRequireProgram(t *testing.T) {
+	const why = "executable file not found in $PATH"
+	for ci, want := range map[string]verdict{"": {skipped: why}, "true": {failed: why}} {
+		t.Setenv("CI", ci)
+		var v verdict
+		if path := netns.RequireProgram(&v, "sh"); !filepath.IsAbs(path) {
+			t.Errorf("the shell is said to be %q", path)
 		}
+		v.check(t, "for a shell RequireProgram", verdict{})
+		netns.RequireProgram(&v, "no-such-program")
+		v.check(t, "for a program that isn't there, with CI="+ci+", RequireProgram", want)
+	}
+}
+
+// check compares what was done to a test with what should have been: each text ends as the wanted one does.
+func (v verdict) check(t *testing.T, what string, want verdict) {
+	t.Helper()
+	if !strings.HasSuffix(v.skipped, want.skipped) || !strings.HasSuffix(v.failed, want.failed) ||
+		(v.skipped == "") != (want.skipped == "") || (v.failed == "") != (want.failed == "") {
+		t.Errorf("%s says %+v, want %+v", what, v, want)
 	}
 }

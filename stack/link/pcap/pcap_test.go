@@ -18,6 +18,7 @@ import (
 
 	"github.com/gotcp/gotcp/stack/link"
 	"github.com/gotcp/gotcp/stack/link/internal/craft"
+	"github.com/gotcp/gotcp/stack/link/netns"
 	"github.com/gotcp/gotcp/stack/link/pcap"
 	"github.com/gotcp/gotcp/stack/wire"
 )
@@ -264,10 +265,7 @@ func TestCreate(t *testing.T) {
 
 // tshark is the reader that counts: nothing malformed, no bad checksum.
 func TestTsharkReads(t *testing.T) {
-	tshark, err := exec.LookPath("tshark")
-	if err != nil {
-		t.Skip("tshark isn't installed: the capture is checked by the other tests only")
-	}
+	tshark := netns.RequireProgram(t, "tshark")
 	path := filepath.Join(t.TempDir(), "x.pcapng")
 	a, far := link.Pipe(1500)
 	tap, err := pcap.Create(a, path, pcap.Config{})

@@ -2,6 +2,7 @@ package tun_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/gotcp/gotcp/stack/link"
 	"github.com/gotcp/gotcp/stack/link/internal/craft"
+	"github.com/gotcp/gotcp/stack/link/netns"
 	"github.com/gotcp/gotcp/stack/link/tun"
 	"github.com/gotcp/gotcp/stack/wire"
 )
@@ -168,7 +170,7 @@ func TestSuperSegmentFromKernel(t *testing.T) {
 func TestTrainOfDatagrams(t *testing.T) {
 	f := openDevice(t, tun.Config{Path: tun.Fast})
 	if !f.Offload().USO {
-		t.Skip("this kernel has no USO on TUN devices (it came with 6.2)")
+		netns.Lacks(t, "a kernel with USO on TUN devices", errors.New("it came with Linux 6.2"))
 	}
 	c, flow := listenUDP(t)
 	data := craft.Data(10*1200 + 77)

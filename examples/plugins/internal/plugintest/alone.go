@@ -14,6 +14,7 @@ import (
 
 	"github.com/gotcp/gotcp/netapi"
 	"github.com/gotcp/gotcp/plugins"
+	"github.com/gotcp/gotcp/stack/link/netns"
 )
 
 // binaries are the programs that were built, by directory.
@@ -23,13 +24,16 @@ var binaries struct {
 	paths map[string]string
 }
 
-// Main runs a package's tests, for its TestMain.
-type Main struct{ M interface{ Run() int } }
+// Main is for TestMain: it runs a package's tests in a network namespace of their own.
+func Main(m *testing.M) { netns.Main(cleaner{m}) }
 
-// Run implements what netns.Main runs: the tests, and then what was built for them is removed.
-func (m Main) Run() int {
+// cleaner removes what was built for the tests.
+type cleaner struct{ m *testing.M }
+
+// Run implements what netns.Main takes.
+func (c cleaner) Run() int {
 	defer func() { os.RemoveAll(binaries.dir) }()
-	return m.M.Run()
+	return c.m.Run()
 }
 
 // Build builds the program in a directory, once, and returns its path.
