@@ -107,7 +107,7 @@ func rolePing(args []string) error {
 	if err := unix.Sendto(fd, echo, 0, &unix.SockaddrInet4{Addr: to.As4()}); err != nil {
 		return err
 	}
-	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: int64(patience.Seconds())})
+	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, new(unix.NsecToTimeval(patience.Nanoseconds())))
 	buf := make([]byte, 100)
 	n, _, err := unix.Recvfrom(fd, buf, 0)
 	if err == nil && (n != len(echo) || buf[0] != 0 || string(buf[8:n]) != "ping") {
