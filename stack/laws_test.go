@@ -330,21 +330,3 @@ func noShared(t *testing.T, s *source, g *ast.GenDecl) {
 		return true
 	})
 }
-
-// A test that sleeps for real is slow, or flaky, or both: time passes in bubbles and by hand.
-func TestLawTestsDontSleep(t *testing.T) {
-	for _, s := range sources(t) {
-		if !s.isTest() {
-			continue
-		}
-		bubbles := slices.ContainsFunc(s.file.Imports, func(i *ast.ImportSpec) bool {
-			return i.Path.Value == `"testing/synctest"`
-		})
-		ast.Inspect(s.file, func(n ast.Node) bool {
-			if pkg, name := selector(n); pkg == "time" && name == "Sleep" && !bubbles {
-				t.Errorf("%s: time.Sleep in a test without a bubble", s.at(n))
-			}
-			return true
-		})
-	}
-}
