@@ -2,12 +2,13 @@ package netspec
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"golang.org/x/net/dns/dnsmessage"
+	"github.com/gotcp/gotcp/netapi/dns"
 )
 
 // TestNames: a network that is described with a hosts file and a name server finds names by both.
@@ -22,28 +23,10 @@ func TestNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pc.Close()
-	go func() { // a name server that has an address for each name
-		buf := make([]byte, 512)
-		for {
-			k, from, err := pc.ReadFrom(buf)
-			if err != nil {
-				return
-			}
-			var m dnsmessage.Message
-			if err := m.Unpack(buf[:k]); err != nil {
-				t.Error(err)
-			}
-			m.Response, m.RecursionAvailable, m.Additionals = true, true, nil
-			if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
-				m.Answers = []dnsmessage.Resource{{
-					Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class},
-					Body:   &dnsmessage.AResource{A: [4]byte{127, 0, 0, 80}},
-				}}
-			}
-			text, _ := m.Pack()
-			pc.WriteTo(text, from)
-		}
-	}()
+	server := dns.Server{Hosts: map[string][]netip.Addr{
+		"www.example": {netip.MustParseAddr("127.0.0.80")}, "db.example": {netip.MustParseAddr("127.0.0.81")},
+	}}
+	go server.ServePacket(pc)
 	for name, want := range map[string]string{ // dots at the end: no domain is searched
 		"db.example.": "[127.0.0.9]", "DB.": "[127.0.0.9]", "www.example.": "[127.0.0.80]",
 	} {

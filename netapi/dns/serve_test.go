@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/gotcp/gotcp/netapi"
+	"github.com/gotcp/gotcp/netapi/dns"
 )
 
 // TestServePacket: queries come by UDP at the same time as others, and those in flight end with the socket.
@@ -62,6 +65,25 @@ func TestServePacket(t *testing.T) {
 	})
 }
 
+// serveOver serves on one network and dials from another one.
+func serveOver(t *testing.T, s *dns.Server, there, here *netapi.Stack) (net.Listener, <-chan error, func() net.Conn) {
+	t.Helper()
+	ln, err := there.Listen(t.Context(), "tcp", "10.0.0.2:53")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ln) }()
+	return ln, ended, func() net.Conn {
+		c, err := here.DialContext(t.Context(), "tcp", "10.0.0.2:53")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+}
+
 // TestServe: a connection has several queries, whose answers come as they are found (RFC 7766 7).
 func TestServe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -73,20 +95,7 @@ func TestServe(t *testing.T) {
 			return knows("192.0.2.80")(n, q)
 		}
 		s.Servers = []netip.AddrPort{nameServer(t, servers, "10.0.0.2:1053", h)}
-		ln, err := servers.Listen(t.Context(), "tcp", "10.0.0.2:53")
-		if err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- s.Serve(ln) }()
-		dial := func() net.Conn {
-			c, err := client.DialContext(t.Context(), "tcp", "10.0.0.2:53")
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { c.Close() })
-			return c
-		}
+		ln, ended, dial := serveOver(t, s, servers, client)
 		expect := func(c net.Conn, name string) {
 			t.Helper()
 			msg, err := readFrame(c)
@@ -141,28 +150,16 @@ func TestServe(t *testing.T) {
 func TestServeBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, servers := newPair(t)
-		ln, err := servers.Listen(t.Context(), "tcp", "10.0.0.2:53")
-		if err != nil {
-			t.Fatal(err)
-		}
 		s := alone(t)
 		for i := range 2000 {
 			s.Hosts["many"] = append(s.Hosts["many"], netip.AddrFrom4([4]byte{10, 2, byte(i >> 8), byte(i)}))
 		}
-		ended := make(chan error, 1)
-		go func() { ended <- s.Serve(ln) }()
-		dial := func() net.Conn {
-			c, err := client.DialContext(t.Context(), "tcp", "10.0.0.2:53")
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { c.Close() })
-			return c
-		}
+		ln, ended, dial := serveOver(t, s, servers, client)
 		greedy := dial() // it asks for 32,000 octets as often as it can, and reads none of them
 		many := frame(pack(t, question("many.", dnsmessage.TypeA)))
 		start := time.Now()
 		greedy.SetWriteDeadline(start.Add(time.Minute))
+		var err error
 		for err == nil {
 			_, err = greedy.Write(many)
 		}
