@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/go-plugin"
 
+	"github.com/gotcp/gotcp/examples/internal/plugintest"
 	"github.com/gotcp/gotcp/plugins"
 	"github.com/gotcp/gotcp/stack/link/netns"
 )
@@ -39,7 +40,7 @@ func TestTerraformByCommand(t *testing.T) {
 	run := exec.Command(command, "plugin", "run", "--json", "--name", "http", "--net", "private",
 		"--allow", "tcp "+at, "--", provider.build(t))
 	run.Env, run.Dir = env, t.TempDir()
-	log := &lockedBuffer{}
+	log := &plugintest.Log{}
 	run.Stderr = log
 	out, err := run.StdoutPipe()
 	if err != nil {

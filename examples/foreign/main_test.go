@@ -2,22 +2,17 @@ package foreign
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	"github.com/gotcp/gotcp/dialer/netspec"
+	"github.com/gotcp/gotcp/examples/internal/plugintest"
 	"github.com/gotcp/gotcp/plugins"
-	"github.com/gotcp/gotcp/plugins/guard"
 	"github.com/gotcp/gotcp/stack/link/netns"
 )
 
@@ -82,107 +77,23 @@ func ownDirs(t testing.TB) (env []string, temp string) {
 }
 
 // world is a host of plugins whose networks are behind a TUN device, at the other end of which is the kernel.
-type world struct {
-	host   *plugins.Host
-	fabric *plugins.Fabric
-	kernel netip.Addr // its end
-}
+type world struct{ *plugintest.Host }
 
-func newWorld(t testing.TB) *world {
-	t.Helper()
-	netns.Require(t)
-	spec, err := netspec.Parse("private")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dev, err := netspec.OpenDevice(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{kernel: dev.Peer}
-	if w.fabric, err = plugins.NewFabric(dev.Addr, dev.Device, dev.Peer); err != nil {
-		t.Fatal(err)
-	}
-	log := &lockedBuffer{}
-	w.host = plugins.NewHost(plugins.HostConfig{Logger: slog.New(slog.NewTextHandler(log, nil)), Dir: t.TempDir()})
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := w.host.Close(ctx); err != nil {
-			t.Error(err)
-		}
-		if err := w.fabric.Close(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("the host's log:\n%s", log)
-		}
-	})
-	return w
-}
-
-// net makes a plugin's network.
-func (w *world) net(t testing.TB, cfg guard.Config) *plugins.Net {
-	t.Helper()
-	n, err := w.fabric.Net(plugins.NetConfig{Guard: cfg})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
+func newWorld(t testing.TB) world { return world{plugintest.NewHost(t)} }
 
 // start starts an unmodified plugin.
-func (w *world) start(t testing.TB, n *plugins.Net, command ...string) *plugins.Plugin {
+func (w world) start(t testing.TB, n *plugins.Net, command ...string) *plugins.Plugin {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	p, err := w.host.Start(ctx, plugins.Spec{
-		Name: n.Name, Command: command, Dir: t.TempDir(), Net: n, Foreign: &plugins.Foreign{},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return w.Begin(t, plugins.Spec{Name: n.Name, Command: command, Dir: t.TempDir(), Net: n, Foreign: &plugins.Foreign{}})
 }
 
 // listen announces a TCP port at the kernel's end.
-func (w *world) listen(t testing.TB) net.Listener {
+func (w world) listen(t testing.TB) net.Listener {
 	t.Helper()
-	ln, err := net.Listen("tcp", netip.AddrPortFrom(w.kernel, 0).String())
+	ln, err := net.Listen("tcp", netip.AddrPortFrom(w.Kernel, 0).String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ln.Close() })
 	return ln
-}
-
-// rules parses rules.
-func rules(t testing.TB, texts ...string) (rs []guard.Rule) {
-	t.Helper()
-	for _, text := range texts {
-		r, err := guard.ParseRule(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rs = append(rs, r)
-	}
-	return rs
-}
-
-// lockedBuffer is a bytes.Buffer for concurrent use.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

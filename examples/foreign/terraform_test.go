@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gotcp/gotcp/examples/internal/plugintest"
 	"github.com/gotcp/gotcp/plugins"
 	"github.com/gotcp/gotcp/plugins/guard"
 )
@@ -18,7 +19,7 @@ type site struct {
 	clients chan netip.Addr // as it sees them
 }
 
-func (w *world) site(t testing.TB) *site {
+func (w world) site(t testing.TB) *site {
 	t.Helper()
 	ln := w.listen(t)
 	s := &site{ln.Addr().(*net.TCPAddr).Port, make(chan netip.Addr, 16)}
@@ -35,9 +36,9 @@ func (w *world) site(t testing.TB) *site {
 }
 
 // provide starts the provider with rules, and connects to it.
-func (w *world) provide(t testing.TB, binary string, cfg guard.Config) (*terraform, *plugins.Net) {
+func (w world) provide(t testing.TB, binary string, cfg guard.Config) (*terraform, *plugins.Net) {
 	t.Helper()
-	n := w.net(t, cfg)
+	n := w.Net(t, cfg)
 	p := w.start(t, n, binary)
 	r, err := p.Reattach()
 	if err != nil {
@@ -58,8 +59,8 @@ func TestTerraformProvider(t *testing.T) {
 	t.Run("by address", func(t *testing.T) {
 		w := newWorld(t)
 		s := w.site(t)
-		at := fmt.Sprintf("%v:%d", w.kernel, s.port)
-		tf, n := w.provide(t, binary, guard.Config{Name: "http", Rules: guard.Rules{Allow: rules(t, "tcp "+at)}})
+		at := fmt.Sprintf("%v:%d", w.Kernel, s.port)
+		tf, n := w.provide(t, binary, guard.Config{Name: "http", Rules: guard.Rules{Allow: plugintest.Rules(t, "tcp "+at)}})
 		body, complaints := tf.read("http://" + at + "/by/address")
 		if body != "hello from /by/address" || len(complaints) > 0 {
 			t.Errorf("%q, %+v; want what the server says", body, complaints)
@@ -70,8 +71,8 @@ func TestTerraformProvider(t *testing.T) {
 		w := newWorld(t)
 		s := w.site(t)
 		tf, n := w.provide(t, binary, guard.Config{
-			Name: "http", Hosts: map[string][]netip.Addr{"www.example.org": {w.kernel}},
-			Rules: guard.Rules{Allow: rules(t, fmt.Sprintf("tcp www.example.org:%d", s.port))},
+			Name: "http", Hosts: map[string][]netip.Addr{"www.example.org": {w.Kernel}},
+			Rules: guard.Rules{Allow: plugintest.Rules(t, fmt.Sprintf("tcp www.example.org:%d", s.port))},
 		})
 		body, complaints := tf.read(fmt.Sprintf("http://www.example.org:%d/by/name", s.port))
 		if body != "hello from /by/name" || len(complaints) > 0 {
@@ -85,8 +86,8 @@ func TestTerraformProvider(t *testing.T) {
 	t.Run("outside the rules", func(t *testing.T) {
 		w := newWorld(t)
 		s := w.site(t)
-		tf, n := w.provide(t, binary, guard.Config{Name: "http", Rules: guard.Rules{Allow: rules(t, "tcp *:443")}})
-		at := fmt.Sprintf("%v:%d", w.kernel, s.port)
+		tf, n := w.provide(t, binary, guard.Config{Name: "http", Rules: guard.Rules{Allow: plugintest.Rules(t, "tcp *:443")}})
+		at := fmt.Sprintf("%v:%d", w.Kernel, s.port)
 		body, complaints := tf.read("http://" + at + "/")
 		if body != "" || len(complaints) != 1 || complaints[0].Severity != "ERROR" ||
 			!strings.Contains(complaints[0].Summary, "dial tcp "+at+": connect: no route to host") {
@@ -99,7 +100,7 @@ func TestTerraformProvider(t *testing.T) {
 	})
 	t.Run("a name outside the rules", func(t *testing.T) {
 		w := newWorld(t)
-		tf, n := w.provide(t, binary, guard.Config{Name: "http", Rules: guard.Rules{Allow: rules(t, "tcp 10.77.0.1")}})
+		tf, n := w.provide(t, binary, guard.Config{Name: "http", Rules: guard.Rules{Allow: plugintest.Rules(t, "tcp 10.77.0.1")}})
 		_, complaints := tf.read("http://secret.example.org/")
 		if len(complaints) != 1 || !strings.Contains(complaints[0].Summary, "lookup secret.example.org") {
 			t.Errorf("%+v; want an error of the name's look-up", complaints)
@@ -109,12 +110,12 @@ func TestTerraformProvider(t *testing.T) {
 }
 
 // checkServed checks that one request has reached the server, from the plugin's address, and was counted.
-func (w *world) checkServed(t testing.TB, s *site, n *plugins.Net) {
+func (w world) checkServed(t testing.TB, s *site, n *plugins.Net) {
 	t.Helper()
 	if len(s.clients) != 1 {
 		t.Fatalf("the server has had %d requests; want 1", len(s.clients))
 	}
-	if from := <-s.clients; from != n.Address || from == w.kernel {
+	if from := <-s.clients; from != n.Address || from == w.Kernel {
 		t.Errorf("the client is %v; want the plugin's own address, %v", from, n.Address)
 	}
 	c := n.Counters()

@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/gotcp/gotcp/examples/plugins/internal/plugintest"
+	"github.com/gotcp/gotcp/examples/internal/plugintest"
 	"github.com/gotcp/gotcp/plugins"
 )
 

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gotcp/gotcp/examples/plugins/internal/plugintest"
+	"github.com/gotcp/gotcp/examples/internal/plugintest"
 	"github.com/gotcp/gotcp/netapi"
 	"github.com/gotcp/gotcp/plugins"
 	"github.com/gotcp/gotcp/stack/tcp"

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/gotcp/gotcp/examples/plugins/internal/plugintest"
+	"github.com/gotcp/gotcp/examples/internal/plugintest"
 	"github.com/gotcp/gotcp/plugins"
 	"github.com/gotcp/gotcp/stack/link/netns"
 )

@@ -68,13 +68,25 @@ func NewHost(t testing.TB) *Host {
 // Launch starts a plugin, which may listen at the ports of listen and reach the kernel's end.
 func (h *Host) Launch(t testing.TB, spec plugins.Spec, listen string) *plugins.Plugin {
 	t.Helper()
-	n, err := h.fabric.Net(plugins.NetConfig{Guard: guard.Config{Name: spec.Name, Rules: guard.Rules{
-		Allow: []guard.Rule{rule(t, "tcp "+h.Kernel.String())}, Listen: []guard.Rule{rule(t, "tcp *:"+listen)},
-	}}})
+	spec.Net = h.Net(t, guard.Config{Name: spec.Name, Rules: guard.Rules{
+		Allow: Rules(t, "tcp "+h.Kernel.String()), Listen: Rules(t, "tcp *:"+listen),
+	}})
+	return h.Begin(t, spec)
+}
+
+// Net makes a plugin's network.
+func (h *Host) Net(t testing.TB, cfg guard.Config) *plugins.Net {
+	t.Helper()
+	n, err := h.fabric.Net(plugins.NetConfig{Guard: cfg})
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec.Net = n
+	return n
+}
+
+// Begin starts a plugin as its specification says.
+func (h *Host) Begin(t testing.TB, spec plugins.Spec) *plugins.Plugin {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	p, err := h.Start(ctx, spec)
@@ -84,13 +96,17 @@ func (h *Host) Launch(t testing.TB, spec plugins.Spec, listen string) *plugins.P
 	return p
 }
 
-func rule(t testing.TB, text string) guard.Rule {
+// Rules parses rules.
+func Rules(t testing.TB, texts ...string) (rs []guard.Rule) {
 	t.Helper()
-	r, err := guard.ParseRule(text)
-	if err != nil {
-		t.Fatal(err)
+	for _, text := range texts {
+		r, err := guard.ParseRule(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rs = append(rs, r)
 	}
-	return r
+	return rs
 }
 
 // Plugin starts the program as a plugin, on a network of its own behind a TUN device. Its user is the kernel.
