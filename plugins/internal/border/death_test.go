@@ -34,21 +34,26 @@ func awaitFDs(t testing.TB, before int) {
 
 func awaitCount(t testing.TB, what string, before int, count func() int) {
 	t.Helper()
+	n := 0
+	if !comes(func() bool { n = count(); return n <= before }) {
+		buf := make([]byte, 1<<20)
+		t.Fatalf("%d %s are left of what was opened\n%s", n-before, what, buf[:runtime.Stack(buf, true)])
+	}
+}
+
+// comes waits until ok, and reports whether it ever was.
+func comes(ok func() bool) bool {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(20 * time.Second)
-	for {
-		n := count()
-		if n <= before {
-			return
-		}
+	late := time.After(20 * time.Second)
+	for !ok() {
 		select {
 		case <-tick.C:
-		case <-deadline:
-			buf := make([]byte, 1<<20)
-			t.Fatalf("%d %s are left of what was opened\n%s", n-before, what, buf[:runtime.Stack(buf, true)])
+		case <-late:
+			return false
 		}
 	}
+	return true
 }
 
 // busy is a plugin with something of each kind.

@@ -25,14 +25,8 @@ type infoer interface{ Info() tcp.Info }
 // is looked at.
 func await(t *testing.T, c dialer.TCPConn, what string, ok func(i tcp.Info) bool) {
 	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !ok(c.(infoer).Info()) {
-		select {
-		case <-tick.C:
-		case <-t.Context().Done():
-			t.Fatalf("waited in vain for %s", what)
-		}
+	if !comes(func() bool { return ok(c.(infoer).Info()) }) {
+		t.Fatalf("waited in vain for %s: %+v", what, c.(infoer).Info())
 	}
 }
 
