@@ -165,6 +165,37 @@ func TestConnStream(t *testing.T) {
 	}
 }
 
+// TestConnReadFirst: Reads that wait already are woken by queries, each by one, also where one Write has several.
+func TestConnReadFirst(t *testing.T) {
+	for _, network := range []string{"udp", "tcp"} {
+		synctest.Test(t, func(t *testing.T) {
+			c, q := open(t, alone(t), network), pack(t, question("db.example.", dnsmessage.TypeA))
+			answered := make(chan int)
+			for range 2 {
+				go func() {
+					n, err := c.Read(make([]byte, 512))
+					if err != nil {
+						t.Errorf("%s: %v", network, err)
+					}
+					answered <- n
+				}()
+			}
+			synctest.Wait()
+			if network == "tcp" {
+				c.Write(append(frame(q), frame(q)...))
+			} else {
+				c.Write(q)
+				c.Write(q)
+			}
+			for range 2 {
+				if n := <-answered; n <= len(q) {
+					t.Errorf("%s: an answer of %d octets to a question of %d", network, n, len(q))
+				}
+			}
+		})
+	}
+}
+
 // trickle reads one octet at a time.
 type trickle struct{ net.Conn }
 
