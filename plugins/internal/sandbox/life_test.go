@@ -113,6 +113,9 @@ func TestClose(t *testing.T) {
 	for _, as := range []string{"wait", "fork", "busy"} {
 		b := start(t, sandbox.Config{Network: w.near}, as, "198.51.100.7:80")
 		want(t, as, b.line(), "ready")
+		if len(inNamespaces(t)) == 0 {
+			t.Errorf("%s: its processes aren't found, so nothing would be known of those left behind", as)
+		}
 		b.Close()
 		// The child of "fork", which is as ready, holds the output open, too.
 		if rest, err := io.ReadAll(b.out); err != nil || strings.Trim(string(rest), "ready\n") != "" {
