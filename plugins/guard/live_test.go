@@ -2,6 +2,7 @@ package guard
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -152,6 +153,9 @@ func TestSetRules(t *testing.T) {
 		isReset(t, p1)
 		_, err = near.Accept()
 		wantRefused(t, err, "accept", syscall.EACCES, `"tcp *:81"`)
+		if oe, _ := errors.AsType[*net.OpError](err); fmt.Sprint(oe.Addr) != near.Addr().String() {
+			t.Errorf("%v is about %v; want the listener's address", err, oe.Addr)
+		}
 		_, err = s1.Write([]byte("x"))
 		wantRefused(t, err, "write", syscall.EACCES, `"tcp *:81"`)
 		isReset(t, in1)
@@ -188,17 +192,23 @@ func TestRulesDuringDial(t *testing.T) {
 		far := listen(t, b, "10.0.0.2:80")
 		g := New(nil, Config{Rules: allow(t, "*")})
 		g.inner = hooked{a, func() { g.SetRules(Rules{}) }}
-		_, err := g.DialContext(t.Context(), "tcp", "10.0.0.2:80")
-		wantRefused(t, err, "dial", syscall.EACCES, `"tcp 10.0.0.2:80"`)
-		p, err := far.Accept()
-		if err != nil {
-			t.Fatal(err)
+		dialled := func(word string) {
+			t.Helper()
+			_, err := g.DialContext(t.Context(), "tcp", "10.0.0.2:80")
+			wantRefused(t, err, "dial", syscall.EACCES, word)
+			p, err := far.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			isReset(t, p)
 		}
-		isReset(t, p)
+		dialled(`"tcp 10.0.0.2:80"`)
+		if k, l := g.Counters(), g.Refusals(); k.Refused != 1 || len(l) != 1 || l[0].Err.Address != "10.0.0.2:80" {
+			t.Errorf("%+v, %+v; want that it was refused", k, l)
+		}
 		g.SetRules(allow(t, "*"))
 		g.inner = hooked{a, g.Kill}
-		_, err = g.DialContext(t.Context(), "tcp", "10.0.0.2:80")
-		wantRefused(t, err, "dial", syscall.EACCES, "switched off")
+		dialled("switched off")
 		if n := g.Counters(); n.Conns != 0 || len(g.Conns()) != 0 {
 			t.Errorf("%+v", n)
 		}
