@@ -219,15 +219,18 @@ func TestStop(t *testing.T) {
 // TestStartFails: the error says what was wrong, and nothing is left.
 func TestStartFails(t *testing.T) {
 	h := newHosting(t)
+	run := func(command ...string) func(*Spec) { return func(s *Spec) { s.Command, s.Env = command, nil } }
 	for want, change := range map[string]func(*Spec){
-		"a name has":                         func(s *Spec) { s.Name = "a/b" },
-		"there is no command":                func(s *Spec) { s.Command = nil },
-		"no such file":                       func(s *Spec) { s.Command = []string{"/nonexistent/plugin"} },
-		"there is no network":                func(s *Spec) { s.Net = nil },
-		"write never, on-failure or always":  func(s *Spec) { s.Restart = "sometimes" },
-		"Unrecognized remote plugin message": func(s *Spec) { s.Command, s.Env = []string{"/bin/echo", "hello"}, nil },
-		"in time":                            func(s *Spec) { s.Command, s.Env = []string{"/bin/sleep", "100"}, nil },
-		"missing port":                       func(s *Spec) { s.Listen = []string{"7"} },
+		"a name has":                                  func(s *Spec) { s.Name = "a/b" },
+		"there is no command":                         func(s *Spec) { s.Command = nil },
+		"no such file":                                run("/nonexistent/plugin"),
+		"there is no network":                         func(s *Spec) { s.Net = nil },
+		"write never, on-failure or always":           func(s *Spec) { s.Restart = "sometimes" },
+		"missing port":                                func(s *Spec) { s.Listen = []string{"7"} },
+		"Unrecognized remote plugin message: hello":   run("/bin/sh", "-c", "echo hello; exec sleep 100"),
+		"it ended before it was ready: exit status 0": run("/bin/true"),
+		"it ended before it was ready: exit status 1": run("/bin/false"),
+		"in time": run("/bin/sleep", "100"),
 	} {
 		s := h.spec(t, "web")
 		change(&s)

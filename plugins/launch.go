@@ -183,16 +183,25 @@ func (i *instance) start(ctx context.Context, cfg *plugin.ClientConfig, cmd *exe
 		cfg.StartTimeout = time.Until(t)
 	}
 	i.client = plugin.NewClient(cfg)
-	err := i.connect(cfg)
+	if err := i.connect(cfg); err != nil {
+		return i.startError(ctx, err)
+	}
+	return nil
+}
+
+// startError says why the plugin couldn't be started: what go-plugin says of that may have come of something else.
+func (i *instance) startError(ctx context.Context, err error) error {
+	var end error
+	if i.proc != nil {
+		end = i.proc.ownEnd()
+	}
 	switch {
-	case err == nil:
-		return nil
 	case i.box != nil && i.box.Err() != nil:
 		return i.box.Err()
 	case ctx.Err() != nil:
 		return fmt.Errorf("it wasn't ready in time: %w", context.Cause(ctx))
-	case i.proc != nil && i.proc.exited() != nil:
-		return fmt.Errorf("it ended before it was ready: %w (what it wrote is in its log)", i.proc.exited())
+	case end != nil:
+		return fmt.Errorf("it ended before it was ready: %w (what it wrote is in its log)", end)
 	}
 	return fmt.Errorf("%w (what else it wrote is in its log)", err)
 }

@@ -2,6 +2,7 @@ package plugins
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -105,14 +106,18 @@ func (p *process) Wait(context.Context) error {
 	return p.err
 }
 
-// exited is the error with which the process has ended; nil while it runs, too.
-func (p *process) exited() error {
-	select {
-	case <-p.ended:
-		return p.err
-	default:
+// ownEnd kills the process where it hasn't ended, and says how it has ended by itself; nil where it was killed.
+func (p *process) ownEnd() error {
+	if p.cmd.Process == nil {
+		return nil // it could not be started
+	}
+	p.Kill(context.Background())
+	<-p.ended
+	state := p.cmd.ProcessState
+	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signal() == syscall.SIGKILL {
 		return nil
 	}
+	return cmp.Or(p.err, errors.New(state.String()))
 }
 
 // Kill implements runner.Runner.
