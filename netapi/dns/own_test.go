@@ -23,6 +23,7 @@ func alone(t testing.TB) *dns.Server {
 			"db.example": {netip.MustParseAddr("10.1.2.3"), netip.MustParseAddr("10.1.2.4")},
 			"six":        {netip.MustParseAddr("2001:db8::7")},
 			"alias":      {netip.MustParseAddr("10.1.2.3")},
+			"mapped":     {netip.MustParseAddr("::ffff:10.1.2.9")},
 			"localhost":  {netip.MustParseAddr("10.9.9.9")},
 		},
 		Servers: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:53")},
@@ -48,6 +49,8 @@ func TestHosts(t *testing.T) {
 		{"db.example.", dnsmessage.TypeALL, "[10.1.2.3 10.1.2.4]"},
 		{"six.", dnsmessage.TypeAAAA, "[2001:db8::7]"},
 		{"six.", dnsmessage.TypeA, "[]"},
+		{"mapped.", dnsmessage.TypeA, "[10.1.2.9]"}, // an IPv4 address, however it is written
+		{"mapped.", dnsmessage.TypeAAAA, "[]"},
 	} {
 		m := exchange(t, s, question(c.name, c.typ), false)
 		if got := fmt.Sprint(addrs(m)); got != c.want || m.RCode != 0 || !m.Authoritative {

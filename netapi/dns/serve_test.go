@@ -1,12 +1,14 @@
 package dns_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
 	"net/netip"
 	"os"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -23,7 +25,8 @@ func TestServePacket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, servers := newPair(t)
 		s := alone(t)
-		s.Dial, s.Servers = servers.DialContext, []netip.AddrPort{nameServer(t, servers, "10.0.0.2:1053", silent)}
+		asking := countAsking(s, servers)
+		s.Servers = []netip.AddrPort{nameServer(t, servers, "10.0.0.2:1053", silent)}
 		pc, err := servers.ListenPacket(t.Context(), "udp", "10.0.0.2:53")
 		if err != nil {
 			t.Fatal(err)
@@ -62,7 +65,33 @@ func TestServePacket(t *testing.T) {
 		if err := <-ended; err != nil || time.Since(start) != 0 {
 			t.Errorf("ServePacket of a closed socket: %v after %v; want nil at once", err, time.Since(start))
 		}
+		if n := asking.Load(); n != 0 {
+			t.Errorf("ServePacket has returned, and %d look-ups go on", n)
+		}
 	})
+}
+
+// countAsking has a server ask others over a network, and counts how many it is asking.
+func countAsking(s *dns.Server, n netapi.Network) *atomic.Int64 {
+	asking := new(atomic.Int64)
+	s.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := n.DialContext(ctx, network, address)
+		if err == nil {
+			asking.Add(1)
+		}
+		return asker{c, asking}, err
+	}
+	return asking
+}
+
+type asker struct {
+	net.Conn
+	asking *atomic.Int64
+}
+
+func (a asker) Close() error {
+	a.asking.Add(-1)
+	return a.Conn.Close()
 }
 
 // serveOver serves on one network and dials from another one.
@@ -89,7 +118,7 @@ func TestServe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, servers := newPair(t)
 		s := alone(t)
-		s.Dial = servers.DialContext
+		asking := countAsking(s, servers)
 		h := func(n string, q dnsmessage.Message) []dnsmessage.Message {
 			time.Sleep(2 * time.Second)
 			return knows("192.0.2.80")(n, q)
@@ -138,6 +167,9 @@ func TestServe(t *testing.T) {
 		ln.Close()
 		if err := <-ended; err != nil || time.Since(start) != 0 {
 			t.Errorf("Serve of a closed listener: %v after %v; want nil at once", err, time.Since(start))
+		}
+		if n := asking.Load(); n != 0 {
+			t.Errorf("Serve has returned, and %d look-ups go on", n)
 		}
 		if _, err := c.Read(make([]byte, 1)); err == nil {
 			t.Error("a connection outlives the listener")

@@ -70,9 +70,11 @@ func TestKill(t *testing.T) {
 		if len(g.Conns()) != 0 || !g.Killed() || time.Since(begin) != 0 {
 			t.Errorf("%d connections are left after %v", len(g.Conns()), time.Since(begin))
 		}
-		_, err := client.Write([]byte("x"))
-		wantRefused(t, err, "write", syscall.EACCES, "kv is switched off")
-		_, err = u.WriteTo([]byte("x"), &net.UDPAddr{IP: net.IPv4(10, 0, 0, 2), Port: 53})
+		for name, write := range writers {
+			_, err := write(client, make([]byte, 100))
+			wantRefused(t, err, writeOps[name], syscall.EACCES, "kv is switched off")
+		}
+		_, err := u.WriteTo([]byte("x"), &net.UDPAddr{IP: net.IPv4(10, 0, 0, 2), Port: 53})
 		wantRefused(t, err, "write", syscall.EACCES, "kv is switched off")
 		if err := client.Close(); err != nil {
 			t.Errorf("closing what was cut off: %v", err)

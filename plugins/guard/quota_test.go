@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -101,6 +102,9 @@ var writers = map[string]func(c net.Conn, b []byte) (int64, error){
 	},
 }
 
+// writeOps are what their errors name them.
+var writeOps = map[string]string{"Write": "write", "ReadFrom": "readfrom", "WriteBuffers": "writev"}
+
 // TestBytesOut: exactly as many octets leave as the quota has, by whatever way; then all connections are reset.
 func TestBytesOut(t *testing.T) {
 	for inner, n := range inners(t) {
@@ -115,8 +119,7 @@ func TestBytesOut(t *testing.T) {
 				c := dial(t, g, "tcp", addr)
 				b := bytes.Repeat([]byte("x"), int(size)+50)
 				sent, err := write(c, b)
-				op := map[string]string{"Write": "write", "ReadFrom": "readfrom", "WriteBuffers": "writev"}
-				wantRefused(t, err, op[name], syscall.EDQUOT, "kv", "BytesOut")
+				wantRefused(t, err, writeOps[name], syscall.EDQUOT, "kv", "BytesOut")
 				<-arrived
 				if sent != size || g.Counters().BytesOut != size || int64(got.Len()) > size {
 					t.Errorf("%s, %s: %d sent, %d counted, %d arrived, of %d", inner, name, sent, g.Counters().BytesOut,
@@ -173,11 +176,18 @@ func TestBytesIn(t *testing.T) {
 			},
 		} {
 			g := newGuard(t, n, Config{Rules: allow(t, "*"), Quota: Quota{BytesIn: 100_001}})
+			events, _ := g.Subscribe(10)
 			c := dial(t, g, "tcp", addr)
 			got, op, err := read(c)
 			wantRefused(t, err, op, syscall.EDQUOT, "BytesIn")
 			if got != 100_001 || g.Counters().BytesIn != 100_001 {
 				t.Errorf("%s, %s: %d read, %d counted", inner, name, got, g.Counters().BytesIn)
+			}
+			c.Close()
+			all, _ := drain(events)
+			if i := slices.IndexFunc(all, func(e Event) bool { return e.Kind == EventClosed }); i < 0 ||
+				all[i].Conn.BytesIn != 100_001 {
+				t.Errorf("%s, %s: %+v; want the octets in the connection's end", inner, name, all)
 			}
 		}
 	}

@@ -168,6 +168,18 @@ func TestAnnouncedSocket(t *testing.T) {
 		g.SetRules(Rules{Listen: rules(t, "udp *:53"), Deny: rules(t, "10.0.0.2")})
 		_, err = u.WriteTo([]byte("answer"), client.LocalAddr())
 		wantRefused(t, err, "write", syscall.EACCES, "10.0.0.2")
+		// Who was written to first, as a rule lets it, and then writes himself, is answered without that rule, too.
+		g.SetRules(Rules{Listen: rules(t, "udp *:53"), Allow: rules(t, "udp 10.0.0.2")})
+		other := packet(t, b, "10.0.0.2:1001")
+		u.WriteTo([]byte("hello"), other.LocalAddr())
+		for _, c := range []net.PacketConn{evil, other} {
+			c.WriteTo([]byte("question"), udp("10.0.0.1:53"))
+			got(t, u, "ReadFrom")
+		}
+		g.SetRules(Rules{Listen: rules(t, "udp *:53")})
+		if _, err := u.WriteTo([]byte("answer"), other.LocalAddr()); err != nil {
+			t.Error(err)
+		}
 	})
 }
 
@@ -264,6 +276,11 @@ func TestUnspecifiedUDP(t *testing.T) {
 		far.WriteTo([]byte("y"), from)
 		if n, err := u.(net.Conn).Read(make([]byte, 9)); n != 1 || err != nil {
 			t.Errorf("%s: the answer: %d, %v", name, n, err)
+		}
+		// The kernel's socket of both families tells IPv4 addresses so.
+		mapped := netip.AddrPortFrom(netip.MustParseAddr("::ffff:127.0.0.1"), uint16(port))
+		if !u.(*udpConn).peers.mayRead(mapped) {
+			t.Errorf("%s: what comes from %v is dropped, though it was written to", name, mapped)
 		}
 		for _, to := range []*net.UDPAddr{nil, {IP: net.IP{1, 2, 3}, Port: port}} {
 			if _, err := u.(dialer.UDPConn).WriteToUDP([]byte("x"), to); err == nil {
