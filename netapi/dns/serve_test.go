@@ -203,8 +203,9 @@ func TestServeBounds(t *testing.T) {
 			idle = append(idle, dial())
 		}
 		synctest.Wait()
-		if _, err := dial().Read(make([]byte, 1)); err == nil || time.Since(start) > time.Minute {
-			t.Errorf("the 65th connection: %v; want it closed", err)
+		start = time.Now()
+		if _, err := dial().Read(make([]byte, 1)); err == nil || time.Since(start) != 0 {
+			t.Errorf("the 65th connection: %v after %v; want it closed at once", err, time.Since(start))
 		}
 		idle[0].Close()
 		synctest.Wait()
@@ -257,6 +258,13 @@ func TestServeErrors(t *testing.T) {
 			}
 			if took := time.Since(start); took != 2*(5+10+20)*time.Millisecond {
 				t.Errorf("took %v; want 5, 10 and 20 ms, twice", took)
+			}
+			start = time.Now()
+			if err := alone(t).ServePacket(&tired{errs: []error{full, full, nil, full, end}}); err != want {
+				t.Errorf("ServePacket: %v; want %v", err, want)
+			}
+			if took := time.Since(start); took != (5+10+5)*time.Millisecond {
+				t.Errorf("took %v; want 5 and 10 ms and, after one that was read, 5 again", took)
 			}
 		})
 	}
