@@ -1,7 +1,7 @@
 // Package netapi is package net's face over a stack: connections, listeners and packet connections that behave, to the
 // last error value, as package net's on Linux do.
 //
-// A [Network] is where a program's connections are made. There are two: a stack of gotcp ([NewStack]) and the kernel
+// A [Network] is where a program's connections are made. Here are two: a stack of gotcp ([NewStack]) and the kernel
 // ([Kernel]). A program that takes its Network as a value runs on either without a change. Package dialer has
 // net.Dialer and net.ListenConfig for a Network.
 //
