@@ -3,6 +3,7 @@ package link_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -23,6 +24,11 @@ func TestImpairCloseDropsWhatIsUnderWay(t *testing.T) {
 		time.Sleep(time.Hour)
 		if len(b.came()) != 0 {
 			t.Errorf("packets %v came after Close", b.numbers())
+		}
+		for range 2 {
+			if err := b.dev.Write(numbered(5, 100)); !errors.Is(err, link.ErrClosed) {
+				t.Errorf("Write after Close gives %v, want ErrClosed", err)
+			}
 		}
 		if err := b.dev.Close(); err != nil {
 			t.Errorf("the second Close gives %v", err)
@@ -218,11 +224,41 @@ func TestImpairChangeToNone(t *testing.T) {
 		time.Sleep(time.Second)
 		synctest.Wait()
 		write(t, b.dev, numbered(1, 100))
-		if got := fmt.Sprint(b.numbers()); got != "[0 1]" {
-			t.Errorf("%v have come; want both", got)
+		write(t, b.far, numbered(2, 100))
+		if got := fmt.Sprint(b.numbers()); got != "[0 1 2]" {
+			t.Errorf("%v have come; want all, both ways", got)
 		}
-		if got := b.dev.Stats(link.Out).Packets; got != 1 {
-			t.Errorf("%d packets were impaired; want the first only", got)
+		if out, in := b.dev.Stats(link.Out).Packets, b.dev.Stats(link.In).Packets; out != 1 || in != 0 {
+			t.Errorf("%d and %d packets were impaired; want the first only", out, in)
+		}
+	})
+}
+
+// TestImpairChangeOfSeed: another seed begins the random decisions anew, as a device has them that was made with it; the
+// same one goes on with them.
+func TestImpairChangeOfSeed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lossy := func(seed uint64) link.Impairment { return link.Impairment{Loss: 0.5, Seed: seed} }
+		made, changed, same := newBench(t, lossy(7)), newBench(t, lossy(1)), newBench(t, lossy(7))
+		changed.sendNumbered(100, 100)
+		before := len(changed.numbers())
+		if err := changed.dev.Change(lossy(7)); err != nil {
+			t.Fatal(err)
+		}
+		made.sendNumbered(200, 100)
+		changed.sendNumbered(200, 100)
+		for i := range 200 {
+			if err := same.dev.Change(lossy(7)); err != nil {
+				t.Fatal(err)
+			}
+			write(t, same.dev, numbered(i, 100))
+		}
+		want := made.numbers()
+		if got := changed.numbers()[before:]; !slices.Equal(got, want) {
+			t.Errorf("after a change of the seed %v have come; want %v", got, want)
+		}
+		if got := same.numbers(); !slices.Equal(got, want) {
+			t.Errorf("after changes that leave the seed as it is %v have come; want %v", got, want)
 		}
 	})
 }
