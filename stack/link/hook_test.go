@@ -24,6 +24,9 @@ func TestCorrupt(t *testing.T) {
 			write(t, b.dev, f)
 		}
 	}
+	if n := b.dev.Stats(link.Out).Corrupted; n != 300 || len(b.came()) != 300 {
+		t.Errorf("%d counted as corrupted, %d came; want all 300", n, len(b.came()))
+	}
 	seen := map[int]bool{}
 	for _, a := range b.came() {
 		if err := craft.Check(a.frame.Head); a.frame.Csum != link.CsumFull || !errors.Is(err, craft.ErrChecksum) {
