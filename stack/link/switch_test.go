@@ -46,7 +46,7 @@ func counted(t *testing.T, name string, got, want link.PortStats) {
 
 func TestSwitchGoesByDestination(t *testing.T) {
 	w := link.NewSwitch()
-	a, b, c := port(t, w, 0, host1), port(t, w, 0, host2), port(t, w, 0, host3, netip.MustParseAddr("10.0.0.33"))
+	a, b, c := port(t, w, 0, host1), port(t, w, 0, host2), port(t, w, 0, host3, netip.MustParseAddr("::ffff:10.0.0.33"))
 	atA, atB, atC := attach(t, a), attach(t, b), attach(t, c)
 	packet := between(host1, host2).UDP([]byte("for two"))
 	write(t, a, frameOf(packet))
@@ -63,8 +63,10 @@ func TestSwitchGoesByDestination(t *testing.T) {
 	write(t, a, frameOf(between(host1, netip.MustParseAddr("255.255.255.255")).UDP(nil)))
 	counted(t, "the first port", a.Stats(), link.PortStats{Sent: 5, NoPort: 1, Group: 2})
 	counted(t, "the third port", c.Stats(), link.PortStats{Received: 2})
-	if s := b.Stats(); s.ReceivedBytes != uint64(len(packet)) {
-		t.Errorf("%d octets received, want %d: the packet's length", s.ReceivedBytes, len(packet))
+	other := between(host2, netip.MustParseAddr("10.0.0.33")).UDP([]byte("by its other address"))
+	if s := b.Stats(); s.ReceivedBytes != uint64(len(packet)) || s.SentBytes != uint64(len(other)) {
+		t.Errorf("%d octets received, %d sent; want the packets' lengths, %d and %d", s.ReceivedBytes, s.SentBytes,
+			len(packet), len(other))
 	}
 }
 

@@ -60,6 +60,30 @@ func TestSwitchPortsComeAndGo(t *testing.T) {
 	}
 }
 
+// Close of a port waits for the delivery that is under way: afterwards its host is called no more.
+func TestSwitchPortCloseWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := link.NewSwitch()
+		a, b := port(t, w, 0, host1), port(t, w, 0, host2)
+		leave, closed := make(chan struct{}), false
+		if err := b.Attach(func(*link.Frame) { <-leave }); err != nil {
+			t.Fatal(err)
+		}
+		go a.Write(frameOf(flow.UDP(nil)))
+		synctest.Wait()
+		go func() { b.Close(); closed = true }()
+		synctest.Wait()
+		if closed {
+			t.Error("Close has returned during a delivery")
+		}
+		close(leave)
+		synctest.Wait()
+		if !closed {
+			t.Error("Close waits for what is over")
+		}
+	})
+}
+
 // Two hosts that answer every packet must not nest their calls, and a third one's port isn't kept by them.
 func TestSwitchAnswersDontNest(t *testing.T) {
 	w := link.NewSwitch()
