@@ -90,7 +90,7 @@ func (s *peers) put(p *peer) {
 func (s *peers) mayRead(from netip.AddrPort) bool {
 	from = key(from)
 	rules := s.f.n.rules.Load()
-	if p := s.last.Load(); p != nil && p.at == from && p.rules == rules && (p.sent || p.heard) {
+	if p := s.last.Load(); p != nil && p.at == from && p.rules == rules && (p.heard || s.f.client && p.sent) {
 		return true
 	}
 	s.mu.Lock()

@@ -172,10 +172,8 @@ func TestAnnouncedSocket(t *testing.T) {
 		g.SetRules(Rules{Listen: rules(t, "udp *:53"), Allow: rules(t, "udp 10.0.0.2")})
 		other := packet(t, b, "10.0.0.2:1001")
 		u.WriteTo([]byte("hello"), other.LocalAddr())
-		for _, c := range []net.PacketConn{evil, other} {
-			c.WriteTo([]byte("question"), udp("10.0.0.1:53"))
-			got(t, u, "ReadFrom")
-		}
+		other.WriteTo([]byte("question"), udp("10.0.0.1:53"))
+		got(t, u, "ReadFrom")
 		g.SetRules(Rules{Listen: rules(t, "udp *:53")})
 		if _, err := u.WriteTo([]byte("answer"), other.LocalAddr()); err != nil {
 			t.Error(err)
