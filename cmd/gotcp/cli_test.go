@@ -183,10 +183,7 @@ func TestDemoWithoutTUN(t *testing.T) {
 
 // TestDemoUnprivileged: an ordinary user needs nothing but a TUN node that he may open, as most systems have it.
 func TestDemoUnprivileged(t *testing.T) {
-	netns.Require(t)
-	if os.Geteuid() != 0 {
-		t.Skip("the other tests run as an ordinary user already")
-	}
+	netns.RequireRoot(t)
 	dir, err := os.MkdirTemp("", "gotcp") // which, unlike the test binary's own, others may enter
 	if err != nil {
 		t.Fatal(err)
