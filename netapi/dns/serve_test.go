@@ -198,6 +198,7 @@ func TestServeBounds(t *testing.T) {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Error("a client that takes no answers is served for ever")
 		}
+		synctest.Wait() // until its place is free
 		var idle []net.Conn
 		for range 64 {
 			idle = append(idle, dial())

@@ -142,9 +142,6 @@ func (u *upstream) exchange(ctx context.Context, network string, edns bool) (*me
 		return nil, err
 	}
 	defer c.Close()
-	if d, ok := ctx.Deadline(); ok {
-		c.SetDeadline(d)
-	}
 	defer context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })()
 	query, err := u.q.forward(edns)
 	if err != nil {
