@@ -28,9 +28,9 @@ func beHost(names string) int {
 		return 1
 	}
 	h := NewHost(HostConfig{Dir: os.Getenv("GOTCP_TEST_DIR"), Logger: slog.New(slog.DiscardHandler)})
-	seven, _ := guard.ParseRule("tcp *:7")
+	rules := guard.Rules{Listen: guard.MustParseRules("tcp *:7")}
 	for name := range strings.SplitSeq(names, ",") {
-		n, err := f.Net(NetConfig{Guard: guard.Config{Name: name, Rules: guard.Rules{Listen: []guard.Rule{seven}}}})
+		n, err := f.Net(NetConfig{Guard: guard.Config{Name: name, Rules: rules}})
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1

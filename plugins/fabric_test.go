@@ -16,19 +16,6 @@ import (
 	"github.com/gotcp/gotcp/stack/link"
 )
 
-// rules parses rules for a test.
-func rules(t testing.TB, texts ...string) (rs []guard.Rule) {
-	t.Helper()
-	for _, text := range texts {
-		r, err := guard.ParseRule(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rs = append(rs, r)
-	}
-	return rs
-}
-
 func newFabric(t testing.TB) *Fabric {
 	t.Helper()
 	f, err := NewFabric(netip.MustParsePrefix("10.77.0.0/29"), nil, netip.MustParseAddr("10.77.0.1"))
@@ -52,8 +39,8 @@ func newNet(t testing.TB, f *Fabric, name string, r guard.Rules) *Net {
 // TestFabric: networks of one fabric reach each other by their addresses, as far as their rules go.
 func TestFabric(t *testing.T) {
 	f := newFabric(t)
-	server := newNet(t, f, "server", guard.Rules{Listen: rules(t, "tcp *:80")})
-	client := newNet(t, f, "client", guard.Rules{Allow: rules(t, "tcp 10.77.0.2:80")})
+	server := newNet(t, f, "server", guard.Rules{Listen: guard.MustParseRules("tcp *:80")})
+	client := newNet(t, f, "client", guard.Rules{Allow: guard.MustParseRules("tcp 10.77.0.2:80")})
 	if server.Address != netip.MustParseAddr("10.77.0.2") || client.Address != netip.MustParseAddr("10.77.0.3") {
 		t.Fatalf("addresses %v and %v; want the first free ones", server.Address, client.Address)
 	}
@@ -125,7 +112,7 @@ func TestKernelFabric(t *testing.T) {
 			t.Errorf("%+v was given", cfg)
 		}
 	}
-	n, err := f.Net(NetConfig{Guard: guard.Config{Rules: guard.Rules{Listen: rules(t, "tcp 127.0.0.1:0")}}})
+	n, err := f.Net(NetConfig{Guard: guard.Config{Rules: guard.Rules{Listen: guard.MustParseRules("tcp 127.0.0.1:0")}}})
 	if err != nil {
 		t.Fatal(err)
 	}

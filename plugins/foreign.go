@@ -65,16 +65,12 @@ func (f *Foreign) sets() map[int]plugin.PluginSet {
 }
 
 // rules are what Rules.Listen must have for the published ports.
-func (f *Foreign) rules() ([]guard.Rule, error) {
-	var rules []guard.Rule
+func (f *Foreign) rules() []guard.Rule {
+	var texts []string
 	for _, port := range f.Publish {
-		r, err := guard.ParseRule(fmt.Sprintf("tcp *:%d", port))
-		if err != nil {
-			return nil, err
-		}
-		rules = append(rules, r)
+		texts = append(texts, fmt.Sprintf("tcp *:%d", port))
 	}
-	return rules, nil
+	return guard.MustParseRules(texts...)
 }
 
 // announce adds rules to those of a network by which addresses may be announced.

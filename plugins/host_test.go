@@ -17,7 +17,7 @@ import (
 // anything are rules that forbid nothing.
 func anything(t testing.TB) guard.Rules {
 	t.Helper()
-	all := rules(t, "*", "*:0")
+	all := guard.MustParseRules("*", "*:0")
 	return guard.Rules{Allow: all, Listen: all}
 }
 
@@ -63,7 +63,7 @@ func TestService(t *testing.T) {
 func TestRules(t *testing.T) {
 	h := newHosting(t)
 	s := h.spec(t, "web")
-	s.Net.SetRules(guard.Rules{Allow: rules(t, "tcp 10.77.0.2:7"), Listen: rules(t, "tcp *:80")})
+	s.Net.SetRules(guard.Rules{Allow: guard.MustParseRules("tcp 10.77.0.2:7"), Listen: guard.MustParseRules("tcp *:80")})
 	p := h.start(t, s)
 	h.log.await(t, "serving")
 	text, err := h.get(t, p, "/dial?to=10.77.0.2:8")
@@ -76,7 +76,7 @@ func TestRules(t *testing.T) {
 	if r := s.Net.Refusals(); len(r) != 1 {
 		t.Errorf("refusals: %+v", r)
 	}
-	s.Net.SetRules(guard.Rules{Listen: rules(t, "tcp *:80")}) // at run time
+	s.Net.SetRules(guard.Rules{Listen: guard.MustParseRules("tcp *:80")}) // at run time
 	if text, err = h.get(t, p, "/dial?to=10.77.0.2:7"); err != nil || !strings.Contains(text, "refused: no rule of web allows") {
 		t.Errorf("after the change: %q, %v", text, err)
 	}
@@ -130,7 +130,7 @@ func TestObserver(t *testing.T) {
 	}
 	c.Close()
 	h.log.await(t, `\"kind\":\"closed\"`)
-	web.Spec().Net.SetRules(guard.Rules{Listen: rules(t, "tcp *:80")})
+	web.Spec().Net.SetRules(guard.Rules{Listen: guard.MustParseRules("tcp *:80")})
 	if _, err := h.get(t, web, "/dial?to=10.77.0.2:8"); err != nil {
 		t.Fatal(err)
 	}

@@ -189,7 +189,7 @@ func (i *instance) serveObserver() {
 // listenRules are what the network's Rules.Listen must have for what the operator has the host announce.
 func (s *Spec) listenRules() (rules []guard.Rule, err error) {
 	if s.Foreign != nil {
-		return s.Foreign.rules()
+		return s.Foreign.rules(), nil
 	}
 	for _, address := range s.Listen {
 		host, port, err := net.SplitHostPort(address)

@@ -248,14 +248,10 @@ func TestPlot(t *testing.T) {
 // TestDetailText: what has to be told of a plugin in trouble.
 func TestDetailText(t *testing.T) {
 	now := time.Now()
-	rule, err := guard.ParseRule("tcp *:25")
-	if err != nil {
-		t.Fatal(err)
-	}
 	d := &control.Detail{
 		Plugin: control.Plugin{Name: "web", State: plugins.Waiting, Since: now.Add(-3 * 24 * time.Hour), Restarts: 2,
 			Error: "it died", Off: true, Net: control.Counters{BytesIn: 512}},
-		Bounds: control.Net{Rules: control.Rules{Deny: []guard.Rule{rule}}, Off: true,
+		Bounds: control.Net{Rules: control.Rules{Deny: guard.MustParseRules("tcp *:25")}, Off: true,
 			Quota: control.Quota{BytesIn: 1024, DialsPerSecond: 5}},
 		Refusals: []control.Refusal{
 			{Op: "dial", Network: "tcp", Address: "a:25", Rule: "tcp *:25", Count: 3, Last: now.Add(-time.Minute), Remedy: "r1"},

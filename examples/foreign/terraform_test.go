@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gotcp/gotcp/examples/internal/plugintest"
 	"github.com/gotcp/gotcp/plugins"
 	"github.com/gotcp/gotcp/plugins/guard"
 )
@@ -60,7 +59,7 @@ func TestTerraformProvider(t *testing.T) {
 		w := newWorld(t)
 		s := w.site(t)
 		at := fmt.Sprintf("%v:%d", w.Kernel, s.port)
-		tf, n := w.provide(t, binary, guard.Config{Name: "http", Rules: guard.Rules{Allow: plugintest.Rules(t, "tcp "+at)}})
+		tf, n := w.provide(t, binary, guard.Config{Name: "http", Rules: guard.Rules{Allow: guard.MustParseRules("tcp " + at)}})
 		body, complaints := tf.read("http://" + at + "/by/address")
 		if body != "hello from /by/address" || len(complaints) > 0 {
 			t.Errorf("%q, %+v; want what the server says", body, complaints)
@@ -72,7 +71,7 @@ func TestTerraformProvider(t *testing.T) {
 		s := w.site(t)
 		tf, n := w.provide(t, binary, guard.Config{
 			Name: "http", Hosts: map[string][]netip.Addr{"www.example.org": {w.Kernel}},
-			Rules: guard.Rules{Allow: plugintest.Rules(t, fmt.Sprintf("tcp www.example.org:%d", s.port))},
+			Rules: guard.Rules{Allow: guard.MustParseRules(fmt.Sprintf("tcp www.example.org:%d", s.port))},
 		})
 		body, complaints := tf.read(fmt.Sprintf("http://www.example.org:%d/by/name", s.port))
 		if body != "hello from /by/name" || len(complaints) > 0 {
@@ -86,7 +85,7 @@ func TestTerraformProvider(t *testing.T) {
 	t.Run("outside the rules", func(t *testing.T) {
 		w := newWorld(t)
 		s := w.site(t)
-		tf, n := w.provide(t, binary, guard.Config{Name: "http", Rules: guard.Rules{Allow: plugintest.Rules(t, "tcp *:443")}})
+		tf, n := w.provide(t, binary, guard.Config{Name: "http", Rules: guard.Rules{Allow: guard.MustParseRules("tcp *:443")}})
 		at := fmt.Sprintf("%v:%d", w.Kernel, s.port)
 		body, complaints := tf.read("http://" + at + "/")
 		if body != "" || len(complaints) != 1 || complaints[0].Severity != "ERROR" ||
@@ -100,7 +99,7 @@ func TestTerraformProvider(t *testing.T) {
 	})
 	t.Run("a name outside the rules", func(t *testing.T) {
 		w := newWorld(t)
-		tf, n := w.provide(t, binary, guard.Config{Name: "http", Rules: guard.Rules{Allow: plugintest.Rules(t, "tcp 10.77.0.1")}})
+		tf, n := w.provide(t, binary, guard.Config{Name: "http", Rules: guard.Rules{Allow: guard.MustParseRules("tcp 10.77.0.1")}})
 		_, complaints := tf.read("http://secret.example.org/")
 		if len(complaints) != 1 || !strings.Contains(complaints[0].Summary, "lookup secret.example.org") {
 			t.Errorf("%+v; want an error of the name's look-up", complaints)

@@ -32,7 +32,7 @@ func TestConformance(t *testing.T) {
 	for name, n := range inners(t) {
 		t.Run(name, func(t *testing.T) {
 			g := newGuard(t, n, Config{
-				Rules: Rules{Allow: rules(t, "tcp 127.0.0.1"), Listen: rules(t, "tcp 127.0.0.1:0")},
+				Rules: Rules{Allow: MustParseRules("tcp 127.0.0.1"), Listen: MustParseRules("tcp 127.0.0.1:0")},
 				Quota: Quota{Conns: 100, BytesIn: 1 << 40, BytesOut: 1 << 40},
 			})
 			nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {

@@ -45,7 +45,7 @@ func TestDefaultDeny(t *testing.T) {
 		t.Errorf("a look-up: %v; want it to say what to write", err)
 	}
 	// What the errors suggest is enough.
-	g.SetRules(Rules{Allow: rules(t, "tcp 127.0.0.1:80"), Listen: rules(t, "tcp 127.0.0.1:81", "tcp *:0", "udp *:53")})
+	g.SetRules(Rules{Allow: MustParseRules("tcp 127.0.0.1:80"), Listen: MustParseRules("tcp 127.0.0.1:81", "tcp *:0", "udp *:53")})
 	echoes(t, dial(t, g, "tcp", "127.0.0.1:80"))
 	listen(t, g, "127.0.0.1:81")
 	listen(t, g, ":0")
@@ -56,7 +56,7 @@ func TestDefaultDeny(t *testing.T) {
 func TestDeny(t *testing.T) {
 	n := newLoop(t)
 	serve(t, n, "127.0.0.1:80", nil)
-	g := newGuard(t, n, Config{Rules: Rules{Allow: rules(t, "*"), Deny: rules(t, "127.0.0.0/8:1-100", "*.evil.example")}})
+	g := newGuard(t, n, Config{Rules: Rules{Allow: MustParseRules("*"), Deny: MustParseRules("127.0.0.0/8:1-100", "*.evil.example")}})
 	_, err := g.DialContext(t.Context(), "tcp", "127.0.0.1:80")
 	if why := wantRefused(t, err, "dial", syscall.EACCES, "this network", "Deny"); why.Rule != "127.0.0.0/8:1-100" ||
 		why.Op != "dial" || why.Network != "tcp" || why.Address != "127.0.0.1:80" {

@@ -37,7 +37,7 @@ func TestEvents(t *testing.T) {
 		a, b := newPair(t)
 		far := listen(t, b, "10.0.0.2:80")
 		g := newGuard(t, a, Config{
-			Name: "kv", Rules: Rules{Allow: rules(t, "10.0.0.2"), Listen: rules(t, "*:81", "udp *:53")},
+			Name: "kv", Rules: Rules{Allow: MustParseRules("10.0.0.2"), Listen: MustParseRules("*:81", "udp *:53")},
 		})
 		events, _ := g.Subscribe(100)
 		want := func(what string, texts ...string) []Event {

@@ -26,14 +26,9 @@ func ExampleNew() {
 	}
 	defer ln.Close()
 
-	db, err := guard.ParseRule("tcp db.internal:5432")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
 	g := guard.New(network, guard.Config{
 		Name:  "reports",
-		Rules: guard.Rules{Allow: []guard.Rule{db}},
+		Rules: guard.Rules{Allow: guard.MustParseRules("tcp db.internal:5432")},
 		Quota: guard.Quota{Conns: 4},
 		Hosts: map[string][]netip.Addr{"db.internal": {netip.MustParseAddr("127.0.0.1")}},
 	})

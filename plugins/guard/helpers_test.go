@@ -45,7 +45,7 @@ func newPair(t testing.TB) (a, b *netapi.Stack) {
 
 // allow is Rules that let some places be reached, and everything announced.
 func allow(t testing.TB, texts ...string) Rules {
-	return Rules{Allow: rules(t, texts...), Listen: rules(t, "*:0-65535")}
+	return Rules{Allow: MustParseRules(texts...), Listen: MustParseRules("*:0-65535")}
 }
 
 // newGuard is a guard that is closed with the test.

@@ -18,7 +18,7 @@ func TestFloods(t *testing.T) {
 	n := newLoop(t)
 	serve(t, n, "127.0.0.1:80", nil)
 	g := newGuard(t, n, Config{
-		Rules: Rules{Allow: rules(t, "127.0.0.1"), Listen: rules(t, "*:0")},
+		Rules: Rules{Allow: MustParseRules("127.0.0.1"), Listen: MustParseRules("*:0")},
 		Quota: Quota{Conns: 10, Listeners: 10, Sockets: 10},
 	})
 	events, _ := g.Subscribe(10)
@@ -60,7 +60,7 @@ func TestFloods(t *testing.T) {
 func TestUnwantedDatagrams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPair(t)
-		g := newGuard(t, a, Config{Rules: Rules{Allow: rules(t, "udp 10.0.0.3:53")}})
+		g := newGuard(t, a, Config{Rules: Rules{Allow: MustParseRules("udp 10.0.0.3:53")}})
 		u := packet(t, g, "10.0.0.1:0")
 		foe := packet(t, b, "10.0.0.2:53")
 		go func() {
@@ -124,7 +124,7 @@ func TestChaos(t *testing.T) {
 		})
 	}
 	all := allow(t, "*")
-	some := Rules{Allow: rules(t, "127.0.0.1:1-100"), Deny: rules(t, "udp *"), Listen: rules(t, "tcp *:0")}
+	some := Rules{Allow: MustParseRules("127.0.0.1:1-100"), Deny: MustParseRules("udp *"), Listen: MustParseRules("tcp *:0")}
 	operate := func(f func()) {
 		operators.Go(func() {
 			for !stop.Load() {

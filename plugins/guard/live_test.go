@@ -146,7 +146,7 @@ func TestSetRules(t *testing.T) {
 		u1, u2 := packet(t, g, ":53"), packet(t, g, ":0")
 		v1 := dial(t, g, "udp", "10.0.0.2:53")
 		g.SetRules(Rules{
-			Allow: rules(t, "*"), Deny: rules(t, "10.0.0.2"), Listen: rules(t, "tcp *:82", "udp *:0"),
+			Allow: MustParseRules("*"), Deny: MustParseRules("10.0.0.2"), Listen: MustParseRules("tcp *:82", "udp *:0"),
 		})
 		_, err := c1.Read(make([]byte, 1))
 		if why := wantRefused(t, err, "read", syscall.EACCES); why.Rule != "10.0.0.2" || why.Op != "dial" {
@@ -180,7 +180,7 @@ func TestSetRules(t *testing.T) {
 		if len(r.Deny) != 1 || r.Deny[0].String() != "10.0.0.2" {
 			t.Errorf("%+v", r)
 		}
-		r.Deny[0] = rules(t, "10.0.0.3")[0] // a copy: no way to change what holds
+		r.Deny[0] = MustParseRules("10.0.0.3")[0] // a copy: no way to change what holds
 		if g.Rules().Deny[0].String() != "10.0.0.2" {
 			t.Error("who asks for the rules can change them")
 		}
@@ -223,14 +223,14 @@ func TestRulesBeforeAnswer(t *testing.T) {
 		a, b := newPair(t)
 		serve(t, b, "10.0.0.2:80", nil)
 		g := newGuard(t, a, Config{
-			Rules: Rules{Allow: rules(t, "10.0.0.0/24")},
+			Rules: Rules{Allow: MustParseRules("10.0.0.0/24")},
 			Hosts: map[string][]netip.Addr{"db": {netip.MustParseAddr("10.0.0.77"), netip.MustParseAddr("10.0.0.2")}},
 		})
 		var c net.Conn
 		var err error
 		go func() { c, err = (&dialer.Dialer{Network: g, Timeout: 10 * time.Second}).Dial("tcp", "db:80") }()
 		synctest.Wait() // at the first address, which nobody has
-		g.SetRules(Rules{Allow: rules(t, "10.0.0.0/24:80")})
+		g.SetRules(Rules{Allow: MustParseRules("10.0.0.0/24:80")})
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if err != nil {

@@ -98,7 +98,7 @@ func TestLookUps(t *testing.T) {
 			"good.example": "10.0.0.2", "db": "192.0.2.1", "x.evil.example": "10.0.0.3",
 		})
 		g := newGuard(t, a, Config{
-			Name: "kv", Rules: Rules{Allow: rules(t, "*.example:80", "0.0.0.0/0"), Deny: rules(t, "*.evil.example")},
+			Name: "kv", Rules: Rules{Allow: MustParseRules("*.example:80", "0.0.0.0/0"), Deny: MustParseRules("*.evil.example")},
 			Hosts: map[string][]netip.Addr{"DB.": {netip.MustParseAddr("10.0.0.2")}}, Servers: []netip.AddrPort{at},
 		})
 		find := func(name string) string {
@@ -153,7 +153,7 @@ func TestDialByName(t *testing.T) {
 		a, b := newPair(t)
 		far, at := newUpstream(t, b, map[string]string{"good.example": "10.0.0.3 10.0.0.2", "bad.example": "10.0.0.2"})
 		serve(t, b, "10.0.0.2:80", nil)
-		g := newGuard(t, a, Config{Rules: Rules{Allow: rules(t, "tcp good.example:80")}, Servers: []netip.AddrPort{at}})
+		g := newGuard(t, a, Config{Rules: Rules{Allow: MustParseRules("tcp good.example:80")}, Servers: []netip.AddrPort{at}})
 		_, err := g.DialContext(t.Context(), "tcp", "10.0.0.2:80")
 		wantRefused(t, err, "dial", syscall.EACCES) // before anybody asked
 		_, err = g.DialContext(t.Context(), "tcp", "bad.example:80")
@@ -182,15 +182,15 @@ func TestDialByName(t *testing.T) {
 		dial(t, g, "tcp", "10.0.0.2:80")
 		// A connection outlives the answer, and a change of rules that still has the name.
 		time.Sleep(time.Hour)
-		g.SetRules(Rules{Allow: rules(t, "good.example:1-100")})
+		g.SetRules(Rules{Allow: MustParseRules("good.example:1-100")})
 		echoes(t, c)
-		g.SetRules(Rules{Allow: rules(t, "10.0.0.0/8:1-79")})
+		g.SetRules(Rules{Allow: MustParseRules("10.0.0.0/8:1-79")})
 		_, err = c.Write([]byte("x"))
 		wantRefused(t, err, "write", syscall.EACCES)
 		if _, err = g.DialContext(t.Context(), "tcp", "nobody.example:80"); !errors.Is(err, os.ErrPermission) {
 			t.Errorf("%v", err)
 		}
-		g.SetRules(Rules{Allow: rules(t, "*")})
+		g.SetRules(Rules{Allow: MustParseRules("*")})
 		_, err = g.DialContext(t.Context(), "tcp", "nobody.invalid:80")
 		if e, ok := errors.AsType[*net.DNSError](err); !ok || !e.IsNotFound {
 			t.Errorf("a name that doesn't exist: %v", err)
@@ -205,7 +205,7 @@ func TestRebinding(t *testing.T) {
 		_, at := newUpstream(t, b, map[string]string{"mixed.example": "10.0.0.2 192.0.2.9", "evil.example": "10.0.0.2"})
 		serve(t, b, ":80", nil)
 		g := newGuard(t, a, Config{
-			Rules: Rules{Allow: rules(t, "*.example"), Deny: rules(t, "10.0.0.0/8")}, Servers: []netip.AddrPort{at},
+			Rules: Rules{Allow: MustParseRules("*.example"), Deny: MustParseRules("10.0.0.0/8")}, Servers: []netip.AddrPort{at},
 		})
 		c := dial(t, g, "tcp", "mixed.example:80")
 		if c.RemoteAddr().String() != "192.0.2.9:80" {
@@ -227,7 +227,7 @@ func TestOwnNames(t *testing.T) {
 		a, b := newPair(t)
 		serve(t, b, ":80", nil)
 		g := newGuard(t, a, Config{
-			Rules: Rules{Allow: rules(t, "10.0.0.2", "web:80"), Listen: rules(t, "tcp self:81", "tcp localhost:82")},
+			Rules: Rules{Allow: MustParseRules("10.0.0.2", "web:80"), Listen: MustParseRules("tcp self:81", "tcp localhost:82")},
 			Hosts: map[string][]netip.Addr{
 				"db": {netip.MustParseAddr("10.0.0.2")}, "web": {netip.MustParseAddr("10.0.0.3")},
 				"other": {netip.MustParseAddr("192.0.2.9")}, "self": {netip.MustParseAddr("10.0.0.1")},
@@ -256,11 +256,11 @@ func TestOwnResolver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPair(t)
 		serve(t, b, "10.0.0.2:80", nil)
-		g := newGuard(t, a, Config{Rules: Rules{Allow: rules(t, "good.example")}})
+		g := newGuard(t, a, Config{Rules: Rules{Allow: MustParseRules("good.example")}})
 		liar := &dns.Server{Hosts: map[string][]netip.Addr{"good.example": {netip.MustParseAddr("10.0.0.2")}}}
 		_, err := (&dialer.Dialer{Network: g, Resolver: liar.Resolver()}).Dial("tcp", "good.example:80")
 		wantRefused(t, err, "dial", syscall.EACCES, `"tcp 10.0.0.2:80"`)
-		g.SetRules(Rules{Allow: rules(t, "10.0.0.2")})
+		g.SetRules(Rules{Allow: MustParseRules("10.0.0.2")})
 		if _, err = (&dialer.Dialer{Network: g, Resolver: liar.Resolver()}).Dial("tcp", "good.example:80"); err != nil {
 			t.Error(err)
 		}
@@ -272,7 +272,7 @@ func TestNamedDatagrams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPair(t)
 		_, at := newUpstream(t, b, map[string]string{"good.example": "10.0.0.2"})
-		g := newGuard(t, a, Config{Rules: Rules{Allow: rules(t, "udp good.example:443")}, Servers: []netip.AddrPort{at}})
+		g := newGuard(t, a, Config{Rules: Rules{Allow: MustParseRules("udp good.example:443")}, Servers: []netip.AddrPort{at}})
 		exchange(t, g, "good.example")
 		u, late := packet(t, g, ":0"), packet(t, g, ":0")
 		for range 3 {
@@ -281,7 +281,7 @@ func TestNamedDatagrams(t *testing.T) {
 			}
 			time.Sleep(time.Hour)
 		}
-		g.SetRules(Rules{Allow: rules(t, "udp *.example:443")})
+		g.SetRules(Rules{Allow: MustParseRules("udp *.example:443")})
 		if _, err := u.WriteTo([]byte("x"), udp("10.0.0.2:443")); err != nil {
 			t.Errorf("after a change of rules that still has the name: %v", err)
 		}
@@ -296,7 +296,7 @@ func TestLookUpRate(t *testing.T) {
 		a, b := newPair(t)
 		_, at := newUpstream(t, b, map[string]string{"good.example": "10.0.0.2"})
 		g := newGuard(t, a, Config{
-			Rules: Rules{Allow: rules(t, "*")}, Quota: Quota{LookupsPerSecond: 5}, Servers: []netip.AddrPort{at},
+			Rules: Rules{Allow: MustParseRules("*")}, Quota: Quota{LookupsPerSecond: 5}, Servers: []netip.AddrPort{at},
 			Hosts: map[string][]netip.Addr{"own.example": {netip.MustParseAddr("10.0.0.2")}},
 		})
 		ok := 0
@@ -328,7 +328,7 @@ func TestSilentServer(t *testing.T) {
 		a, b := newPair(t)
 		packet(t, b, "10.0.0.2:53") // which is never read
 		g := newGuard(t, a, Config{
-			Rules: Rules{Allow: rules(t, "*")}, Servers: []netip.AddrPort{netip.MustParseAddrPort("10.0.0.2:53")},
+			Rules: Rules{Allow: MustParseRules("*")}, Servers: []netip.AddrPort{netip.MustParseAddrPort("10.0.0.2:53")},
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()

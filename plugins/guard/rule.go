@@ -170,6 +170,18 @@ func checkName(name string) error {
 	return nil
 }
 
+// MustParseRules is [ParseRule] for texts that are known to be rules, such as a program's own. It panics where one is not.
+func MustParseRules(texts ...string) []Rule {
+	rules := make([]Rule, len(texts))
+	for i, text := range texts {
+		var err error
+		if rules[i], err = ParseRule(text); err != nil {
+			panic(err)
+		}
+	}
+	return rules
+}
+
 // String is the rule as [ParseRule] reads it, in one form for all texts that mean the same.
 func (r Rule) String() string {
 	host := r.host

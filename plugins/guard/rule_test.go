@@ -7,20 +7,6 @@ import (
 	"testing"
 )
 
-// rules parses rules that a test knows to be right.
-func rules(t testing.TB, texts ...string) []Rule {
-	t.Helper()
-	var l []Rule
-	for _, text := range texts {
-		r, err := ParseRule(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		l = append(l, r)
-	}
-	return l
-}
-
 // TestParseRule: each text has one meaning, and each meaning one text.
 func TestParseRule(t *testing.T) {
 	for text, want := range map[string]string{
@@ -200,7 +186,7 @@ func TestReach(t *testing.T) {
 			if s == "" {
 				return nil
 			}
-			return rules(t, strings.Split(s, "; ")...)
+			return MustParseRules(strings.Split(s, "; ")...)
 		}
 		r := Rules{Allow: split(c.allow), Deny: split(c.deny)}
 		p := place{proto: c.proto, names: strings.Fields(c.names), port: c.port}
@@ -229,20 +215,33 @@ func TestMayLookUp(t *testing.T) {
 		want        bool
 	}{
 		{nil, nil, "a.example", false},
-		{rules(t, "10.0.0.0/8", "0.0.0.0/0"), nil, "a.example", false}, // addresses don't make names known
-		{rules(t, "a.example:443"), nil, "a.example", true},
-		{rules(t, "*"), nil, "a.example", true},
-		{rules(t, "*"), rules(t, "a.example"), "a.example", false},
-		{rules(t, "*"), rules(t, "tcp a.example"), "a.example", true}, // by UDP
-		{rules(t, "*"), rules(t, "tcp a.example", "udp *.example"), "a.example", false},
-		{rules(t, "tcp *"), rules(t, "tcp a.example"), "a.example", false},
-		{rules(t, "*"), rules(t, "a.example:1-1000", "*:2000-65535", "*:1001-1999"), "a.example", false},
-		{rules(t, "*"), rules(t, "a.example:1-1000", "*:2000-65535", "*:1001-1998"), "a.example", true}, // 1999
-		{rules(t, "*:0-10"), rules(t, "*:1-10"), "a.example", false},                                    // 0 is no port
-		{rules(t, "*"), rules(t, "10.0.0.0/8"), "a.example", true},
+		{MustParseRules("10.0.0.0/8", "0.0.0.0/0"), nil, "a.example", false}, // addresses don't make names known
+		{MustParseRules("a.example:443"), nil, "a.example", true},
+		{MustParseRules("*"), nil, "a.example", true},
+		{MustParseRules("*"), MustParseRules("a.example"), "a.example", false},
+		{MustParseRules("*"), MustParseRules("tcp a.example"), "a.example", true}, // by UDP
+		{MustParseRules("*"), MustParseRules("tcp a.example", "udp *.example"), "a.example", false},
+		{MustParseRules("tcp *"), MustParseRules("tcp a.example"), "a.example", false},
+		{MustParseRules("*"), MustParseRules("a.example:1-1000", "*:2000-65535", "*:1001-1999"), "a.example", false},
+		{MustParseRules("*"), MustParseRules("a.example:1-1000", "*:2000-65535", "*:1001-1998"), "a.example", true}, // 1999
+		{MustParseRules("*:0-10"), MustParseRules("*:1-10"), "a.example", false},                                    // 0 is no port
+		{MustParseRules("*"), MustParseRules("10.0.0.0/8"), "a.example", true},
 	} {
 		if ok, _ := (&Rules{Allow: c.allow, Deny: c.deny}).lookUp(c.name); ok != c.want {
 			t.Errorf("%v but %v, %s: %v", c.allow, c.deny, c.name, ok)
 		}
 	}
+}
+
+// TestMustParseRules: a program's own rules are read in their order, and a wrong one doesn't pass as none.
+func TestMustParseRules(t *testing.T) {
+	if rs := MustParseRules("tcp *:80", "a.test"); len(rs) != 2 || rs[0].String() != "tcp *:80" || rs[1].String() != "a.test" {
+		t.Errorf("%v", rs)
+	}
+	defer func() {
+		if err, ok := recover().(error); !ok || !strings.Contains(err.Error(), `"a:b:c"`) {
+			t.Errorf("%v; want a panic that tells of the wrong rule", err)
+		}
+	}()
+	MustParseRules("*", "a:b:c")
 }

@@ -73,7 +73,7 @@ func TestDatagrams(t *testing.T) {
 		friend, foe := packet(t, b, "10.0.0.2:53"), packet(t, b, "10.0.0.3:53")
 		for name, send := range sends {
 			for way := range receives {
-				g := newGuard(t, a, Config{Rules: Rules{Allow: rules(t, "udp 10.0.0.2:53")}})
+				g := newGuard(t, a, Config{Rules: Rules{Allow: MustParseRules("udp 10.0.0.2:53")}})
 				u := packet(t, g, ":0")
 				at := &net.UDPAddr{IP: net.IPv4(10, 0, 0, 1), Port: u.LocalAddr().(*net.UDPAddr).Port}
 				friend.WriteTo([]byte("too early"), at)
@@ -111,7 +111,7 @@ func TestBroadcast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPair(t)
 		far := packet(t, b, ":67")
-		g := newGuard(t, a, Config{Rules: Rules{Allow: rules(t, "udp 10.0.0.255:67")}})
+		g := newGuard(t, a, Config{Rules: Rules{Allow: MustParseRules("udp 10.0.0.255:67")}})
 		u := packet(t, g, ":0")
 		_, err := u.WriteTo([]byte("x"), udp("255.255.255.255:67"))
 		wantRefused(t, err, "write", syscall.EACCES, `"udp 255.255.255.255:67"`)
@@ -130,7 +130,7 @@ func TestAnnouncedSocket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPair(t)
 		client, evil, silent := packet(t, b, "10.0.0.2:1000"), packet(t, b, "192.0.2.9:1000"), "10.0.0.3:1000"
-		g := newGuard(t, a, Config{Rules: Rules{Listen: rules(t, "udp *:53"), Deny: rules(t, "192.0.2.0/24")}})
+		g := newGuard(t, a, Config{Rules: Rules{Listen: MustParseRules("udp *:53"), Deny: MustParseRules("192.0.2.0/24")}})
 		u := packet(t, g, ":53").(dialer.UDPConn)
 		for _, c := range []net.PacketConn{client, evil} {
 			c.WriteTo([]byte("question"), udp("10.0.0.1:53"))
@@ -165,16 +165,16 @@ func TestAnnouncedSocket(t *testing.T) {
 		if _, err := u.WriteTo([]byte("answer"), client.LocalAddr()); err != nil {
 			t.Error(err)
 		}
-		g.SetRules(Rules{Listen: rules(t, "udp *:53"), Deny: rules(t, "10.0.0.2")})
+		g.SetRules(Rules{Listen: MustParseRules("udp *:53"), Deny: MustParseRules("10.0.0.2")})
 		_, err = u.WriteTo([]byte("answer"), client.LocalAddr())
 		wantRefused(t, err, "write", syscall.EACCES, "10.0.0.2")
 		// Who was written to first, as a rule lets it, and then writes himself, is answered without that rule, too.
-		g.SetRules(Rules{Listen: rules(t, "udp *:53"), Allow: rules(t, "udp 10.0.0.2")})
+		g.SetRules(Rules{Listen: MustParseRules("udp *:53"), Allow: MustParseRules("udp 10.0.0.2")})
 		other := packet(t, b, "10.0.0.2:1001")
 		u.WriteTo([]byte("hello"), other.LocalAddr())
 		other.WriteTo([]byte("question"), udp("10.0.0.1:53"))
 		got(t, u, "ReadFrom")
-		g.SetRules(Rules{Listen: rules(t, "udp *:53")})
+		g.SetRules(Rules{Listen: MustParseRules("udp *:53")})
 		if _, err := u.WriteTo([]byte("answer"), other.LocalAddr()); err != nil {
 			t.Error(err)
 		}
@@ -186,7 +186,7 @@ func TestClientSocketRules(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPair(t)
 		far := packet(t, b, "10.0.0.2:53")
-		g := newGuard(t, a, Config{Rules: Rules{Allow: rules(t, "udp *")}})
+		g := newGuard(t, a, Config{Rules: Rules{Allow: MustParseRules("udp *")}})
 		_, err := g.ListenPacket(t.Context(), "udp", ":53") // a port of one's choice is not a client's
 		wantRefused(t, err, "listen", syscall.EACCES, `"udp *:53"`)
 		u := packet(t, g, "")
@@ -197,12 +197,12 @@ func TestClientSocketRules(t *testing.T) {
 		if s := got(t, u, "Read"); s != "y" {
 			t.Errorf("%q", s)
 		}
-		g.SetRules(Rules{Allow: rules(t, "udp *:54")})
+		g.SetRules(Rules{Allow: MustParseRules("udp *:54")})
 		far.WriteTo([]byte("y"), from)
 		if s := got(t, u, "Read"); s != "" {
 			t.Errorf("%q came in from one who may not be written to any more", s)
 		}
-		g.SetRules(Rules{Allow: rules(t, "udp 10.0.0.2")})
+		g.SetRules(Rules{Allow: MustParseRules("udp 10.0.0.2")})
 		far.WriteTo([]byte("z"), from)
 		if s := got(t, u, "Read"); s != "z" {
 			t.Errorf("%q", s)
@@ -213,7 +213,7 @@ func TestClientSocketRules(t *testing.T) {
 // TestConnectedUDP: what was dialled behaves as without a guard, errors included.
 func TestConnectedUDP(t *testing.T) {
 	for name, n := range inners(t) {
-		g := newGuard(t, n, Config{Rules: Rules{Allow: rules(t, "udp 127.0.0.1")}})
+		g := newGuard(t, n, Config{Rules: Rules{Allow: MustParseRules("udp 127.0.0.1")}})
 		far := packet(t, n, "127.0.0.1:0")
 		c := dial(t, g, "udp", far.LocalAddr().String()).(dialer.UDPConn)
 		c.Write([]byte("hello"))
@@ -255,7 +255,7 @@ func TestUnspecifiedUDP(t *testing.T) {
 	for name, n := range inners(t) {
 		far := packet(t, n, "127.0.0.1:0")
 		port := far.LocalAddr().(*net.UDPAddr).Port
-		g := newGuard(t, n, Config{Rules: Rules{Allow: rules(t, "udp *"), Deny: rules(t, "127.0.0.0/8")}})
+		g := newGuard(t, n, Config{Rules: Rules{Allow: MustParseRules("udp *"), Deny: MustParseRules("127.0.0.0/8")}})
 		u := packet(t, g, "127.0.0.1:0")
 		for _, to := range []*net.UDPAddr{
 			{Port: port}, {IP: net.IPv4zero, Port: port}, {IP: net.IPv4(127, 0, 0, 9), Port: port},
@@ -263,7 +263,7 @@ func TestUnspecifiedUDP(t *testing.T) {
 			_, err := u.WriteTo([]byte("x"), to)
 			wantRefused(t, err, "write", syscall.EACCES, "127.0.0.0/8")
 		}
-		g.SetRules(Rules{Allow: rules(t, "udp 127.0.0.1")})
+		g.SetRules(Rules{Allow: MustParseRules("udp 127.0.0.1")})
 		if _, err := u.WriteTo([]byte("x"), &net.UDPAddr{Port: port}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

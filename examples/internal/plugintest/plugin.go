@@ -69,7 +69,7 @@ func NewHost(t testing.TB) *Host {
 func (h *Host) Launch(t testing.TB, spec plugins.Spec, listen string) *plugins.Plugin {
 	t.Helper()
 	spec.Net = h.Net(t, guard.Config{Name: spec.Name, Rules: guard.Rules{
-		Allow: Rules(t, "tcp "+h.Kernel.String()), Listen: Rules(t, "tcp *:"+listen),
+		Allow: guard.MustParseRules("tcp " + h.Kernel.String()), Listen: guard.MustParseRules("tcp *:" + listen),
 	}})
 	return h.Begin(t, spec)
 }
@@ -94,19 +94,6 @@ func (h *Host) Begin(t testing.TB, spec plugins.Spec) *plugins.Plugin {
 		t.Fatal(err)
 	}
 	return p
-}
-
-// Rules parses rules.
-func Rules(t testing.TB, texts ...string) (rs []guard.Rule) {
-	t.Helper()
-	for _, text := range texts {
-		r, err := guard.ParseRule(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rs = append(rs, r)
-	}
-	return rs
 }
 
 // Plugin starts the program as a plugin, on a network of its own behind a TUN device. Its user is the kernel.

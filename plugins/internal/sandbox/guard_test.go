@@ -37,13 +37,7 @@ func (w *world) serveNames(t testing.TB, names map[string][]netip.Addr) netip.Ad
 // guarded is a guard around the program's end of a world.
 func (w *world) guarded(t testing.TB, cfg guard.Config, allow ...string) *guard.Network {
 	t.Helper()
-	for _, a := range allow {
-		r, err := guard.ParseRule(a)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cfg.Rules.Allow = append(cfg.Rules.Allow, r)
-	}
+	cfg.Rules.Allow = append(cfg.Rules.Allow, guard.MustParseRules(allow...)...)
 	n := guard.New(w.near, cfg)
 	t.Cleanup(func() { n.Close() })
 	return n

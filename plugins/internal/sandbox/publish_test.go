@@ -18,11 +18,7 @@ import (
 // publishing is a guard that lets ports be announced.
 func (w *world) publishing(t testing.TB) *guard.Network {
 	t.Helper()
-	r, err := guard.ParseRule("*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w.guarded(t, guard.Config{Rules: guard.Rules{Listen: []guard.Rule{r}}})
+	return w.guarded(t, guard.Config{Rules: guard.Rules{Listen: guard.MustParseRules("*")}})
 }
 
 // A published port is reached from the network, and the program sees who that is.

@@ -12,31 +12,19 @@ import (
 	"github.com/gotcp/gotcp/plugins/guard"
 )
 
-func rules(t testing.TB, list ...string) (rules []guard.Rule) {
-	t.Helper()
-	for _, text := range list {
-		r, err := guard.ParseRule(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rules = append(rules, r)
-	}
-	return rules
-}
-
 // TestChangeRules: what is added is there once, what is removed is gone, and what was there is left alone.
 func TestChangeRules(t *testing.T) {
-	have := guard.Rules{Allow: rules(t, "a:1", "b:2"), Deny: rules(t, "b:2"), Listen: rules(t, "tcp *:80")}
+	have := guard.Rules{Allow: guard.MustParseRules("a:1", "b:2"), Deny: guard.MustParseRules("b:2"), Listen: guard.MustParseRules("tcp *:80")}
 	for _, c := range []struct {
 		change Change
 		want   string // the rules after it, or what is wrong
 	}{
 		{Change{}, `"a:1", "b:2", "b:2", "tcp *:80"`},
-		{Change{Allow: rules(t, "A:1", "c")}, `"a:1", "b:2", "c", "b:2", "tcp *:80"`}, // A:1 is a:1
-		{Change{Deny: rules(t, "*"), Listen: rules(t, "*:0")}, `"a:1", "b:2", "b:2", "*", "tcp *:80", "*:0"`},
-		{Change{Remove: rules(t, "b:2")}, `"a:1", "tcp *:80"`}, // from both lists
-		{Change{Remove: rules(t, "a:1"), Allow: rules(t, "a:1")}, `"b:2", "a:1", "b:2", "tcp *:80"`},
-		{Change{Remove: rules(t, "d")}, `there is no rule "d" to remove: there are "a:1", "b:2", "b:2", "tcp *:80"`},
+		{Change{Allow: guard.MustParseRules("A:1", "c")}, `"a:1", "b:2", "c", "b:2", "tcp *:80"`}, // A:1 is a:1
+		{Change{Deny: guard.MustParseRules("*"), Listen: guard.MustParseRules("*:0")}, `"a:1", "b:2", "b:2", "*", "tcp *:80", "*:0"`},
+		{Change{Remove: guard.MustParseRules("b:2")}, `"a:1", "tcp *:80"`}, // from both lists
+		{Change{Remove: guard.MustParseRules("a:1"), Allow: guard.MustParseRules("a:1")}, `"b:2", "a:1", "b:2", "tcp *:80"`},
+		{Change{Remove: guard.MustParseRules("d")}, `there is no rule "d" to remove: there are "a:1", "b:2", "b:2", "tcp *:80"`},
 		{Change{Allow: []guard.Rule{{}}}, "a rule is empty"},
 		{Change{Allow: many(t, maxRules)}, "more than 1000 rules in one list"},
 	} {
@@ -56,7 +44,7 @@ func TestChangeRules(t *testing.T) {
 
 func many(t *testing.T, n int) (all []guard.Rule) {
 	for i := range n {
-		all = append(all, rules(t, fmt.Sprintf("h%d", i))...)
+		all = append(all, guard.MustParseRules(fmt.Sprintf("h%d", i))...)
 	}
 	return all
 }
@@ -111,7 +99,7 @@ func TestBounds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	cfg := plugins.NetConfig{Guard: guard.Config{Name: "web", Rules: guard.Rules{Allow: rules(t, "a:1")},
+	cfg := plugins.NetConfig{Guard: guard.Config{Name: "web", Rules: guard.Rules{Allow: guard.MustParseRules("a:1")},
 		Quota: guard.Quota{Conns: 2}}}
 	n, err := f.Net(cfg)
 	if err != nil {
@@ -121,7 +109,7 @@ func TestBounds(t *testing.T) {
 		t.Error(err)
 	}
 	n.Kill()
-	want := &Net{Rules{rules(t, "a:1"), []guard.Rule{}, []guard.Rule{}}, Quota{Conns: 2}, "loss=1%", true}
+	want := &Net{Rules{guard.MustParseRules("a:1"), []guard.Rule{}, []guard.Rule{}}, Quota{Conns: 2}, "loss=1%", true}
 	if got := bounds(n); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v; want %+v", got, want)
 	}

@@ -134,13 +134,9 @@ func TestAsk(t *testing.T) {
 	if want, _ := f.Inspect(t.Context(), "web"); err != nil || !reflect.DeepEqual(d, want) {
 		t.Errorf("%+v, %v; want %+v", d, err, want)
 	}
-	rule, err := guard.ParseRule("tcp *.example.org:80,443")
-	if err != nil {
-		t.Fatal(err)
-	}
 	impair := "loss=1%"
 	change := Change{
-		Allow: []guard.Rule{rule}, Remove: []guard.Rule{rule}, Kill: true, Impair: &impair,
+		Allow: guard.MustParseRules("tcp *.example.org:80,443"), Remove: guard.MustParseRules("tcp *.example.org:80,443"), Kill: true, Impair: &impair,
 		Quota: []plugincfg.Setting{{Key: "conns", Value: "5"}},
 	}
 	n, err := c.Change(t.Context(), "web", change)

@@ -61,7 +61,7 @@ func TestWhole(t *testing.T) {
 		Plugins: []*Plugin{{
 			Name: "web", Command: []string{"/etc/gotcp/web", "--flag"}, Kind: Own, Sandbox: true, Address: addr("10.77.0.10"),
 			Rules: guard.Rules{
-				Allow: rules(t, "tcp api.example.com:443", "udp 10.77.0.1:53"), Listen: rules(t, "tcp *:80"),
+				Allow: guard.MustParseRules("tcp api.example.com:443", "udp 10.77.0.1:53"), Listen: guard.MustParseRules("tcp *:80"),
 			},
 			Serve: []string{":7000"},
 			Quota: guard.Quota{Conns: 100, Listeners: 4, Sockets: 16, BytesIn: 1 << 30, BytesOut: 500e6,
@@ -87,18 +87,6 @@ func TestWhole(t *testing.T) {
 	if err := c.Check(netspec.Private); err != nil {
 		t.Error(err)
 	}
-}
-
-func rules(t testing.TB, texts ...string) (rules []guard.Rule) {
-	t.Helper()
-	for _, text := range texts {
-		r, err := guard.ParseRule(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rules = append(rules, r)
-	}
-	return rules
 }
 
 // TestForms: what may be written in several ways.
