@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -82,56 +81,30 @@ func spyService(ctx context.Context, _ netapi.Network) error {
 type pluginRunning struct {
 	dir    string // of the sockets
 	cmd    *exec.Cmd
-	stderr *lines
+	stderr *bufio.Reader
+	said   strings.Builder // what was read of it
 	ended  chan struct{}
 }
 
-// lines are what a program has written so far.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-	more chan struct{}
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.more != nil {
-		close(l.more)
-		l.more = nil
-	}
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-// await waits until a text was written, or the program has ended.
+// await reads what the program writes until that has a text. It goes back to nothing that it has read.
 func (r *pluginRunning) await(t *testing.T, text string) {
 	t.Helper()
 	for {
-		r.stderr.mu.Lock()
-		has := strings.Contains(r.stderr.text.String(), text)
-		if r.stderr.more == nil {
-			r.stderr.more = make(chan struct{})
-		}
-		more := r.stderr.more
-		r.stderr.mu.Unlock()
-		if has {
+		line, err := r.stderr.ReadString('\n')
+		r.said.WriteString(line)
+		if strings.Contains(line, text) {
 			return
 		}
-		select {
-		case <-more:
-		case <-r.ended:
-			if !strings.Contains(r.stderr.String(), text) {
-				t.Fatalf("it never said %q:\n%s", text, r.stderr)
-			}
-			return
+		if err != nil {
+			t.Fatalf("it never said %q:\n%s", text, &r.said)
 		}
 	}
+}
+
+// text is all that the program has written, which has ended, or is about to.
+func (r *pluginRunning) text() string {
+	io.Copy(&r.said, r.stderr)
+	return r.said.String()
 }
 
 // runtimeDir makes a directory for sockets, whose path is not too long.
@@ -153,17 +126,16 @@ func runtimeDir(t *testing.T) string {
 // startPlugins runs plugins and returns when they run, or have failed to.
 func startPlugins(t *testing.T, args ...string) (*pluginRunning, ready) {
 	t.Helper()
-	r := &pluginRunning{dir: runtimeDir(t), stderr: &lines{}, ended: make(chan struct{})}
+	r := &pluginRunning{dir: runtimeDir(t), ended: make(chan struct{})}
 	r.cmd = r.gotcp(t, append([]string{"run", "--json"}, args...)...)
-	pipe, w, err := os.Pipe() // whose end comes when all that write have ended
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.cmd.Stdout, r.cmd.Stderr = w, r.stderr
+	stdout, w := pipe(t)
+	stderr, errs := pipe(t)
+	r.cmd.Stdout, r.cmd.Stderr, r.stderr = w, errs, bufio.NewReader(stderr)
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	w.Close()
+	errs.Close()
 	go func() {
 		r.cmd.Wait()
 		close(r.ended)
@@ -171,16 +143,26 @@ func startPlugins(t *testing.T, args ...string) (*pluginRunning, ready) {
 	t.Cleanup(func() {
 		r.cmd.Process.Kill()
 		<-r.ended
-		pipe.Close()
 		if t.Failed() {
-			t.Logf("gotcp plugin run:\n%s", r.stderr)
+			t.Logf("gotcp plugin run:\n%s", r.text())
 		}
 	})
 	var told ready
-	if err := json.NewDecoder(pipe).Decode(&told); err != nil && err != io.EOF {
+	if err := json.NewDecoder(stdout).Decode(&told); err != nil && err != io.EOF {
 		t.Fatal(err)
 	}
 	return r, told
+}
+
+// pipe is one whose end is read when all that write to it have ended.
+func pipe(t *testing.T) (r, w *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r, w
 }
 
 // gotcp is a gotcp plugin that knows of this run.
@@ -249,7 +231,7 @@ func TestPlugins(t *testing.T) {
 		t.Fatalf("%+v", told)
 	}
 	r.await(t, `"tried"`) // by the client, which has talked to the server before
-	if !strings.Contains(r.stderr.String(), `"text":"hello\n"`) {
+	if !strings.Contains(r.said.String(), `"text":"hello\n"`) {
 		t.Error("the server didn't answer")
 	}
 	want(t, r.gotcp(t, "list"), 0, "server  running  service  10.77.0.10")
@@ -352,14 +334,14 @@ func TestPluginEnds(t *testing.T) {
 	} {
 		r, _ := startPlugins(t, "--net", "loopback", "--env", asPlugin+"="+kind, "--restart", "never", "--", os.Args[0])
 		<-r.ended
-		if got := r.cmd.ProcessState.ExitCode(); got != c.status || !strings.Contains(r.stderr.String(), c.text) {
-			t.Errorf("%s: status %d; want %d, %q\n%s", kind, got, c.status, c.text, r.stderr)
+		if got := r.cmd.ProcessState.ExitCode(); got != c.status || !strings.Contains(r.text(), c.text) {
+			t.Errorf("%s: status %d; want %d, %q\n%s", kind, got, c.status, c.text, r.text())
 		}
 	}
 	r, _ := startPlugins(t, "--net", "loopback", "--", "/bin/true")
 	<-r.ended
-	if got := r.cmd.ProcessState.ExitCode(); got != 1 || !strings.Contains(r.stderr.String(), "--cookie KEY=VALUE") {
-		t.Errorf("status %d; want 1, and what to say of a program that isn't known\n%s", got, r.stderr)
+	if got := r.cmd.ProcessState.ExitCode(); got != 1 || !strings.Contains(r.text(), "--cookie KEY=VALUE") {
+		t.Errorf("status %d; want 1, and what to say of a program that isn't known\n%s", got, r.text())
 	}
 }
 
@@ -367,8 +349,8 @@ func TestPluginEnds(t *testing.T) {
 func TestPluginSecondSignal(t *testing.T) {
 	r, _ := startPlugins(t, "--net", "loopback", "--env", asPlugin+"=deaf", "--stop", "1h", "--", os.Args[0])
 	r.end(t, 128+int(syscall.SIGINT))
-	if !strings.Contains(r.stderr.String(), "Ctrl-C again kills them") {
-		t.Errorf("it doesn't say how to kill:\n%s", r.stderr)
+	if !strings.Contains(r.text(), "Ctrl-C again kills them") {
+		t.Errorf("it doesn't say how to kill:\n%s", r.text())
 	}
 }
 
@@ -381,8 +363,8 @@ func TestPluginSpies(t *testing.T) {
 		args := append(more, "--net", "loopback", "--name", "spy", "--env", asPlugin+"=spy", "--", os.Args[0])
 		r, _ := startPlugins(t, args...)
 		r.await(t, `"spied"`)
-		if !strings.Contains(r.stderr.String(), want) {
-			t.Errorf("%v: it doesn't say %s:\n%s", more, want, r.stderr)
+		if !strings.Contains(r.said.String(), want) {
+			t.Errorf("%v: it doesn't say %s:\n%s", more, want, &r.said)
 		}
 		r.end(t, 130)
 	}
