@@ -13,6 +13,7 @@ import (
 	"github.com/gotcp/gotcp/cmd/gotcp/internal/plugincfg"
 	"github.com/gotcp/gotcp/dialer/netspec"
 	"github.com/gotcp/gotcp/plugins"
+	"github.com/gotcp/gotcp/stack/link/netns"
 )
 
 // ready is what is told of plugins that run now.
@@ -110,8 +111,7 @@ func terraformEnv(spec plugins.Spec, r *control.Reattach) string {
 // nsenter is the command that runs another one in this program's namespaces.
 func nsenter() string {
 	command := fmt.Sprintf("nsenter -t %d -n", os.Getpid())
-	m, err := os.ReadFile("/proc/self/uid_map")
-	if err == nil && strings.Join(strings.Fields(string(m)), " ") != "0 0 4294967295" {
+	if !netns.InInitialUser() {
 		command += " -U --preserve-credentials"
 	}
 	return command

@@ -28,6 +28,12 @@ func Inside() bool {
 // ownNS names the network namespace that the program is in.
 func ownNS() (string, error) { return os.Readlink("/proc/self/ns/net") }
 
+// InInitialUser reports whether this process is in the initial user namespace, by its map of users: root there is root.
+func InInitialUser() bool {
+	m, err := os.ReadFile("/proc/self/uid_map")
+	return err != nil || strings.Join(strings.Fields(string(m)), " ") == "0 0 4294967295"
+}
+
 // Enter moves the program into namespaces of its own, in which it may make TUN devices, addresses and routes, and in
 // which lo is up: it runs the program again there, with the same arguments, environment and standard files, and exits
 // with that one's status. In the one that runs there Enter returns nil.

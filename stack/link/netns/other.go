@@ -7,6 +7,9 @@ import "github.com/gotcp/gotcp/stack/link/tun"
 // Inside is false: network namespaces are Linux's.
 func Inside() bool { return false }
 
+// InInitialUser reports whether this process is in the initial user namespace. There is no other one here.
+func InInitialUser() bool { return true }
+
 // Enter says that there are none.
 func Enter() error { return tun.Available() }
 
