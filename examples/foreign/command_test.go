@@ -13,7 +13,6 @@ import (
 
 	"github.com/hashicorp/go-plugin"
 
-	"github.com/gotcp/gotcp/examples/internal/plugintest"
 	"github.com/gotcp/gotcp/plugins"
 	"github.com/gotcp/gotcp/stack/link/netns"
 )
@@ -40,8 +39,7 @@ func TestTerraformByCommand(t *testing.T) {
 	run := exec.Command(command, "plugin", "run", "--json", "--name", "http", "--net", "private",
 		"--allow", "tcp "+at, "--", provider.build(t))
 	run.Env, run.Dir = env, t.TempDir()
-	log := &plugintest.Log{}
-	run.Stderr = log
+	run.Stderr = t.Output()
 	out, err := run.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -49,8 +47,9 @@ func TestTerraformByCommand(t *testing.T) {
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
 	}
+	defer run.Wait()
 	defer run.Process.Kill()
-	tf := attach(t, announced(t, json.NewDecoder(out), log))
+	tf := attach(t, announced(t, json.NewDecoder(out)))
 	tf.configure()
 
 	if body, complaints := tf.read("http://" + at + "/"); !strings.HasPrefix(body, "hello, 10.77.0.") || len(complaints) > 0 {
@@ -70,7 +69,7 @@ func TestTerraformByCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := run.Wait(); run.ProcessState.ExitCode() != 128+int(syscall.SIGINT) {
-		t.Errorf("after Ctrl-C: %v; want 130\n%s", err, log)
+		t.Errorf("after Ctrl-C: %v; want 130", err)
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
 		t.Errorf("%v, %v; want that nothing is left", left, err)
@@ -78,7 +77,7 @@ func TestTerraformByCommand(t *testing.T) {
 }
 
 // announced is what the command says of how to reattach, once the plugin runs.
-func announced(t testing.TB, out *json.Decoder, log fmt.Stringer) *plugins.Reattach {
+func announced(t testing.TB, out *json.Decoder) *plugins.Reattach {
 	t.Helper()
 	var ready struct {
 		Plugins []struct {
@@ -91,7 +90,7 @@ func announced(t testing.TB, out *json.Decoder, log fmt.Stringer) *plugins.Reatt
 		} `json:"plugins"`
 	}
 	if err := out.Decode(&ready); err != nil || len(ready.Plugins) != 1 {
-		t.Fatalf("%+v, %v; want one plugin\n%s", ready, err, log)
+		t.Fatalf("%+v, %v; want one plugin", ready, err)
 	}
 	r := ready.Plugins[0].Reattach
 	return &plugins.Reattach{

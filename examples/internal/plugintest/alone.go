@@ -1,6 +1,8 @@
 package plugintest
 
 import (
+	"bufio"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -70,14 +72,18 @@ func (e Example) Alone(t *testing.T) *Place {
 	t.Helper()
 	cmd := exec.Command(Build(t, "."))
 	cmd.Env = append(os.Environ(), plugins.EnvListen+"=127.0.0.1:0")
-	log := &Log{}
-	cmd.Stderr = log
-	if err := cmd.Start(); err != nil {
+	stderr, err := cmd.StderrPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	p := &Place{Network: netapi.Kernel{}, User: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+	var showing sync.WaitGroup
 	p.Stop = sync.OnceValue(func() error {
 		cmd.Process.Signal(syscall.SIGTERM)
+		showing.Wait()
 		return cmd.Wait()
 	})
 	t.Cleanup(func() {
@@ -86,17 +92,20 @@ func (e Example) Alone(t *testing.T) *Place {
 		if err := p.Stop(); err != nil {
 			t.Error(err)
 		}
-		if t.Failed() {
-			t.Logf("what the program wrote:\n%s", log)
-		}
 	})
-	p.Address = log.Await(t, "the address at which it listens", func(text string) (string, bool) {
-		m := listens.FindStringSubmatch(text)
-		if m == nil {
-			return "", false
+	lines := bufio.NewReader(stderr)
+	for p.Address == "" {
+		line, err := lines.ReadString('\n')
+		io.WriteString(t.Output(), line)
+		if err != nil {
+			t.Fatalf("the program doesn't say at which address it listens: %v", err)
 		}
-		_, _, err := net.SplitHostPort(m[1])
-		return m[1], err == nil
-	})
+		if m := listens.FindStringSubmatch(line); m != nil {
+			if _, _, err := net.SplitHostPort(m[1]); err == nil {
+				p.Address = m[1]
+			}
+		}
+	}
+	showing.Go(func() { io.Copy(t.Output(), lines) })
 	return p
 }

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,7 +21,6 @@ import (
 // device's other end.
 type Host struct {
 	*plugins.Host
-	Log    *Log
 	Kernel netip.Addr // its end
 
 	fabric *plugins.Fabric
@@ -40,12 +38,12 @@ func NewHost(t testing.TB) *Host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &Host{Log: &Log{}, Kernel: dev.Peer}
+	h := &Host{Kernel: dev.Peer}
 	if h.fabric, err = plugins.NewFabric(dev.Addr, dev.Device, dev.Peer); err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	h.Host = plugins.NewHost(plugins.HostConfig{Logger: slog.New(slog.NewTextHandler(h.Log, nil)), Dir: dir})
+	h.Host = plugins.NewHost(plugins.HostConfig{Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Dir: dir})
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
@@ -57,9 +55,6 @@ func NewHost(t testing.TB) *Host {
 		}
 		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 			t.Errorf("%v, %v; want that no sockets are left", left, err)
-		}
-		if t.Failed() {
-			t.Logf("the host's log:\n%s", h.Log)
 		}
 	})
 	return h
@@ -114,8 +109,10 @@ func (e Example) Plugin(t *testing.T) *Place {
 		}
 		return plugin.Status().Err
 	})
-	h.Log.Await(t, "that it serves", func(text string) (string, bool) {
-		return "", strings.Contains(text, "msg=serving ") || strings.Contains(text, `msg="listening for the handler"`)
-	})
+	serving := "serving "
+	if len(spec.Listen) > 0 {
+		serving = "listening for the handler"
+	}
+	AwaitLog(t, plugin, serving)
 	return p
 }

@@ -110,23 +110,12 @@ func TestAlone(t *testing.T) {
 // TestPlugin: as a plugin it is told what happens on the networks of others, and what it draws is in its host's log.
 func TestPlugin(t *testing.T) {
 	h := plugintest.NewHost(t)
-	h.Launch(t, plugins.Spec{
+	watch := h.Launch(t, plugins.Spec{
 		Name: "watch", Command: []string{plugintest.Build(t, ".")},
 		Events: plugins.EventOptions{Sample: 100 * time.Millisecond},
 	}, "1")
 	web := h.Launch(t, plugins.Spec{Name: "web", Command: []string{plugintest.Build(t, "../web")}}, "8080")
-	await := func(texts ...string) {
-		t.Helper()
-		h.Log.Await(t, strings.Join(texts, " and "), func(log string) (string, bool) {
-			for line := range strings.Lines(log) {
-				if hasAll(line, append(texts, "plugin=watch")) {
-					return line, true
-				}
-			}
-			return "", false
-		})
-	}
-	h.Log.Await(t, "that web serves", func(log string) (string, bool) { return "", strings.Contains(log, "msg=serving ") })
+	plugintest.AwaitLog(t, web, "serving ")
 	address := netip.AddrPortFrom(web.Spec().Net.Address, 8080).String()
 	c, err := netapi.Kernel{}.DialContext(t.Context(), "tcp", address)
 	if err != nil {
@@ -134,18 +123,9 @@ func TestPlugin(t *testing.T) {
 	}
 	defer c.Close()
 	conn := fmt.Sprintf("web %s <- %v   ", address, c.LocalAddr())
-	await(conn+"rtt ▁", " cwnd ", " segments")
+	plugintest.AwaitLog(t, watch, conn+"rtt ▁", " cwnd ", " segments")
 	fmt.Fprintf(c, "GET /fetch?url=http://192.0.2.1/ HTTP/1.0\r\n\r\n") // which its rules don't allow
-	await("web   ", "192.0.2.1:80", "refused: no rule of web allows")
+	plugintest.AwaitLog(t, watch, "web   ", "192.0.2.1:80", "refused: no rule of web allows")
 	c.Close()
-	await(conn + "closed: ")
-}
-
-func hasAll(line string, texts []string) bool {
-	for _, text := range texts {
-		if !strings.Contains(line, text) {
-			return false
-		}
-	}
-	return true
+	plugintest.AwaitLog(t, watch, conn+"closed: ")
 }
